@@ -1,0 +1,137 @@
+// The typed configuration: what the YAML file says, checked, with defaults filled
+// in. Loaded by loader.hpp; read by both planes; never changed in place.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "contract/words.hpp"
+#include "net/address.hpp"
+
+namespace oegate::config {
+
+struct InterfaceAddress {
+    Address address;
+    Prefix subnet;
+};
+
+struct Interface {
+    std::string name;  // unique; as in every `show`
+    InterfaceRole role = InterfaceRole::inside;
+    std::string device;        // PCI address, or a DPDK vdev with its arguments
+    std::uint16_t vlan = 0;    // 0: untagged
+    std::uint16_t mtu = 1500;  // 1280..9000, IP bytes
+    std::vector<InterfaceAddress> addresses;
+};
+
+struct StaticRoute {
+    Prefix prefix;
+    Address via;  // must lie in a subnet of an interface
+};
+
+struct Class {
+    ClassKind kind = ClassKind::none;
+    std::vector<Prefix> destinations;
+};
+
+enum class HugePages : std::uint8_t { automatic, none };
+
+struct Dataplane {
+    std::vector<unsigned> lcores{1};  // one worker each
+    unsigned control_lcore = 0;
+    IdleMode idle = IdleMode::busy;
+    HugePages huge_pages = HugePages::automatic;
+    std::uint32_t flows_per_worker = 65536;  // 1,024..4,194,304
+    std::uint32_t sas_per_worker = 16384;    // per direction; 64..1,048,576
+    std::uint32_t held_per_worker = 4096;    // datagrams in hold
+    std::uint32_t neighbours = 4096;
+    std::uint32_t waiting_per_neighbour = 16;
+    std::uint32_t waiting_total = 1024;  // per worker
+    std::uint32_t routes = 65536;
+    std::uint16_t descriptors = 512;      // per queue
+    std::uint32_t replay_window = 1024;   // packets; RFC 4303 §3.4.3 recommends at least 64
+    std::uint32_t icmp_per_second = 100;  // errors sent, per worker
+    bool icmp_on_deny = true;             // OE draft §3.1.4
+    Duration clear_grace = 10s;           // architecture.md: clear text for a fresh tunnel
+};
+
+struct Resolver {
+    Address address;
+    std::uint16_t port = 53;
+    bool trusted_path = false;  // AD is honoured only then (RFC 4035 §4.9.3)
+};
+
+struct Dns {
+    std::vector<Resolver> resolvers;
+    Duration timeout = 5s;            // of a whole lookup
+    Duration retransmit = 1s;         // to the next resolver, or the same again
+    std::uint32_t max_queries = 512;  // in flight
+};
+
+/// keying.md, Timers. Each default is documented there.
+struct Timers {
+    Duration gateway = 10s;
+    Duration hold = 30s;
+    Duration late_exchange = 60s;
+    Duration short_failure = 10min;
+    Duration normal_failure = 6h;
+    Duration dns_failure = 300s;  // RFC 9520 §3.2
+    Duration half_open = 30s;
+    Duration look_again_first = 60s;
+    Duration look_again = 20min;
+    Duration used_within = 30s;
+    Duration liveness = 60s;  // at most one check per peer
+    Duration requery = 60s;
+    Duration old_inbound = 30s;
+    Duration idle_channel = 30min;
+    Duration retransmit = 500ms;  // first IKE retransmission, then doubled
+};
+
+enum class DhGroup : std::uint16_t { modp2048 = 14, curve25519 = 31 };
+
+struct Ike {
+    std::string private_key;          // PEM file, RSA
+    std::vector<Address> identities;  // default: each outside address
+    std::vector<DhGroup> groups{DhGroup::curve25519, DhGroup::modp2048};
+    std::vector<EspSuite> suites{EspSuite::aes_gcm_16_128, EspSuite::aes_gcm_16_256};
+    Duration ike_lifetime = 4h;
+    Duration child_lifetime = 1h;
+    std::uint64_t child_bytes = 0;  // 0: no limit but the sequence number's
+    std::uint64_t child_packets = 0;
+    std::uint32_t max_exchanges = 1024;      // in flight, as initiator
+    std::uint32_t half_open_total = 128;     // cookies beyond (RFC 7296 §2.6)
+    std::uint32_t half_open_per_source = 8;  // per /32 or /64
+};
+
+struct Limits {
+    std::uint32_t connections = 65536;
+    std::uint32_t pending_total = 4096;
+    std::uint32_t pending_per_source = 256;
+};
+
+enum class LogLevel : std::uint8_t { debug, info, notice, warning, error };
+
+struct Management {
+    std::string socket = "/run/oegate/oegate.sock";
+    std::string state_directory = "/var/lib/oegate";
+    LogLevel log_level = LogLevel::info;  // to standard error, one line an event
+};
+
+struct Config {
+    std::string name = "oegate";
+    std::vector<Interface> interfaces;
+    std::vector<StaticRoute> routes;
+    std::vector<Class> classes;
+    ClassKind default_class = ClassKind::deny;  // n.none
+    Dataplane dataplane;
+    Dns dns;
+    Ike ike;
+    Timers timers;
+    Limits limits;
+    Management management;
+};
+
+}  // namespace oegate::config

@@ -1,0 +1,117 @@
+// Control → worker, over one SPSC ring per worker, applied in order, at most 32 a
+// loop. Never lost: when the ring is full control keeps the rest in its outbox.
+// A fixed-size record, copied; key material in it is zeroised by the receiver.
+#pragma once
+
+#include <type_traits>
+
+#include "base/clock.hpp"
+#include "contract/sa.hpp"
+
+namespace oegate {
+
+/// Creates or changes the entry of a pair (OE draft §3.1); entering pass, deny or
+/// encrypt releases or drops *first*, then *last*.
+struct SetPolicy {
+    Pair pair;
+    FlowState state = FlowState::none;
+    ClassKind class_kind = ClassKind::none;
+    std::uint16_t reason = 0;    // keying's row, opaque to the worker, shown by `show flows`
+    SaRef outbound;              // encrypt: the SA to send through
+    std::uint32_t grace_ms = 0;  // encrypt: clear text from the peer is accepted so long
+};
+
+/// Forgets a pair; held datagrams die as hold_expired. Answered by a UseReport.
+struct RemovePolicy {
+    Pair pair;
+};
+
+/// Tunnel header and keys of an outbound host-pair SA.
+struct InstallOutbound {
+    SaRef ref;
+    Pair pair;              // inner: reported back in events
+    Address local;          // outer source
+    Address remote;         // outer destination
+    std::uint32_t spi = 0;  // chosen by the peer
+    SaKey key;
+    SaLimits limits;
+    std::uint16_t mtu = 0;  // of the path to the peer; 0 = the outgoing interface's
+};
+
+struct InstallInbound {
+    SaRef ref;
+    Pair pair;  // inner, as received: source is the peer's host
+    Address local;
+    Address remote;
+    std::uint32_t spi = 0;  // Spi::make
+    SaKey key;
+    SaLimits limits;
+    std::uint32_t replay_window = 0;  // packets, a multiple of 64; 0 switches the check off
+    bool report_first = false;        // send FirstEsp when the first packet verifies
+};
+
+struct RemoveSa {
+    Direction direction = Direction::inbound;
+    SaRef ref;
+};
+
+/// Asks for a UseReport of a pair (OE draft §3.2.7): both the outbound policy and
+/// the inbound SA, whichever exist.
+struct QueryUse {
+    Pair pair;
+    SaRef inbound;
+};
+
+/// Releases what waits for this neighbour (resolved) or drops it (failed).
+struct NeighbourChanged {
+    Address address;
+    std::uint16_t interface = 0;
+    bool resolved = false;
+};
+
+/// Asks for a copy of flow or SA entries over the snapshot ring, answered in
+/// bounded portions per loop and ended by SnapshotEnd.
+struct Snapshot {
+    enum class Table : std::uint8_t { flows, inbound_sas, outbound_sas };
+    Table table = Table::flows;
+    std::uint32_t token = 0;
+    std::uint32_t max_records = 0;
+};
+
+struct Command {
+    enum class Kind : std::uint8_t {
+        set_policy,
+        remove_policy,
+        install_outbound,
+        install_inbound,
+        remove_sa,
+        query_use,
+        neighbour_changed,
+        snapshot,
+    };
+    Kind kind = Kind::query_use;
+    std::uint64_t sequence = 0;  // counts up per worker; acknowledged by WorkerShared::applied
+    union {
+        SetPolicy set_policy;
+        RemovePolicy remove_policy;
+        InstallOutbound install_outbound;
+        InstallInbound install_inbound;
+        RemoveSa remove_sa;
+        QueryUse query_use;
+        NeighbourChanged neighbour_changed;
+        Snapshot snapshot;
+    };
+
+    Command() : query_use{} {}
+    explicit Command(const SetPolicy& c) : kind(Kind::set_policy), set_policy(c) {}
+    explicit Command(const RemovePolicy& c) : kind(Kind::remove_policy), remove_policy(c) {}
+    explicit Command(const InstallOutbound& c) : kind(Kind::install_outbound), install_outbound(c) {}
+    explicit Command(const InstallInbound& c) : kind(Kind::install_inbound), install_inbound(c) {}
+    explicit Command(const RemoveSa& c) : kind(Kind::remove_sa), remove_sa(c) {}
+    explicit Command(const QueryUse& c) : kind(Kind::query_use), query_use(c) {}
+    explicit Command(const NeighbourChanged& c) : kind(Kind::neighbour_changed), neighbour_changed(c) {}
+    explicit Command(const Snapshot& c) : kind(Kind::snapshot), snapshot(c) {}
+};
+static_assert(std::is_trivially_copyable_v<Command> && sizeof(Command) % 4 == 0);
+
+}  // namespace oegate

@@ -1,0 +1,27 @@
+// The rings between control and one worker. The data plane makes them; control's
+// bridge is the only other user. All are SPSC element rings (rte_ring_elem).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+struct rte_ring;
+
+namespace oegate {
+
+/// Written by the worker, read by control. One cache line, single writer.
+struct alignas(64) WorkerShared {
+    std::atomic<std::uint64_t> applied{0};    // sequence of the last command applied
+    std::atomic<std::uint64_t> heartbeat{0};  // loops
+};
+
+struct WorkerLink {
+    rte_ring* commands = nullptr;   // Command, control → worker
+    rte_ring* transmits = nullptr;  // Transmit, control → worker
+    rte_ring* events = nullptr;     // Event, worker → control
+    rte_ring* punts = nullptr;      // Punt, worker → control
+    rte_ring* snapshots = nullptr;  // SnapshotRecord, worker → control
+    WorkerShared* shared = nullptr;
+};
+
+}  // namespace oegate

@@ -1,0 +1,104 @@
+// What `show` reads. Workers copy a bounded number of entries a loop into the
+// snapshot ring, control collects; counters are read in place (single-writer
+// relaxed atomics) through Observer.
+#pragma once
+
+#include <type_traits>
+
+#include <string>
+#include <vector>
+
+#include <array>
+#include <string>
+
+#include "contract/drop.hpp"
+#include "contract/sa.hpp"
+
+namespace oegate {
+
+struct FlowRecord {
+    Pair pair;
+    FlowState state = FlowState::none;
+    ClassKind class_kind = ClassKind::none;
+    std::uint16_t reason = 0;
+    std::uint8_t num_held = 0;
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t age_ns = 0;        // since created
+    std::uint64_t last_used_ns = 0;  // ago; kNeverUsed
+};
+
+struct SaRecord {
+    Pair pair;  // as in its Install command
+    SaRef ref;
+    Direction direction = Direction::inbound;
+    std::uint32_t spi = 0;
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;  // inner
+    std::uint64_t age_ns = 0;
+    std::uint64_t last_used_ns = 0;  // ago; kNeverUsed
+    std::uint64_t sequence = 0;      // last sent, or highest received
+};
+
+struct SnapshotRecord {
+    enum class Kind : std::uint8_t { flow, sa, end };
+    Kind kind = Kind::end;
+    bool truncated = false;  // end: max_records was reached
+    std::uint32_t token = 0;
+    union {
+        FlowRecord flow;
+        SaRecord sa;
+    };
+    SnapshotRecord() : flow{} {}
+};
+static_assert(std::is_trivially_copyable_v<SnapshotRecord> && sizeof(SnapshotRecord) % 4 == 0);
+
+struct InterfaceCounters {
+    std::uint64_t received_packets = 0;
+    std::uint64_t received_bytes = 0;
+    std::uint64_t transmitted_packets = 0;
+    std::uint64_t transmitted_bytes = 0;
+    std::array<std::uint64_t, kNumDrops> drops{};  // by the interface a packet came in on
+};
+
+struct InterfaceStatus {
+    std::string name;
+    bool link_up = false;
+    MacAddress mac;
+    unsigned mtu = 0;
+    InterfaceCounters counters;
+};
+
+struct WorkerStatus {
+    unsigned lcore = 0;
+    std::uint64_t loops = 0;
+    std::uint64_t busy_loops = 0;
+    std::uint64_t cycles_busy = 0;  // TSC cycles in loops that found work
+    std::uint64_t cycles_total = 0;
+    std::uint64_t flows = 0;
+    std::uint64_t flows_by_state[5] = {};  // by FlowState
+    std::uint64_t held = 0;
+    std::uint64_t waiting_neighbour = 0;
+    std::uint64_t inbound_sas = 0;
+    std::uint64_t outbound_sas = 0;
+    std::uint64_t events_lost = 0;  // event ring full; they repeat
+    /// The ledger (architecture.md): received + generated + fragments made =
+    /// transmitted + dropped + consumed + merged + held + waiting + in rings.
+    std::uint64_t received = 0;
+    std::uint64_t generated = 0;
+    std::uint64_t fragments_made = 0;
+    std::uint64_t transmitted = 0;
+    std::uint64_t dropped = 0;
+    std::uint64_t consumed = 0;  // punted, or an ICMP echo request answered
+    std::uint64_t merged = 0;
+};
+
+/// Implemented by the data plane, called on the control thread, never waits.
+class Observer {
+  public:
+    virtual ~Observer() = default;
+    virtual std::vector<InterfaceStatus> interfaces() const = 0;  // in configuration order
+    virtual std::vector<WorkerStatus> workers() const = 0;
+};
+
+}  // namespace oegate

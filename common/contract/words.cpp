@@ -1,0 +1,90 @@
+#include "contract/words.hpp"
+
+#include <array>
+
+namespace oegate {
+namespace {
+
+template <class E>
+struct Word {
+    E value;
+    std::string_view text;
+};
+
+constexpr std::array kFlowStates{
+    Word{FlowState::none, "none"}, Word{FlowState::hold, "hold"},       Word{FlowState::pass, "pass"},
+    Word{FlowState::deny, "deny"}, Word{FlowState::encrypt, "encrypt"},
+};
+constexpr std::array kClasses{
+    Word{ClassKind::none, "none"},
+    Word{ClassKind::deny, "deny"},
+    Word{ClassKind::always_clear_text, "always-clear-text"},
+    Word{ClassKind::oe_permissive, "oe-permissive"},
+    Word{ClassKind::oe_paranoid, "oe-paranoid"},
+    Word{ClassKind::configured, "configured"},
+    Word{ClassKind::oe_accept_only, "oe-accept-only"},
+};
+constexpr std::array kVerdicts{
+    Word{Verdict::secure, "secure"},
+    Word{Verdict::insecure, "insecure"},
+    Word{Verdict::bogus, "bogus"},
+    Word{Verdict::indeterminate, "indeterminate"},
+};
+constexpr std::array kRoles{
+    Word{InterfaceRole::inside, "inside"},
+    Word{InterfaceRole::outside, "outside"},
+    Word{InterfaceRole::management, "management"},
+};
+constexpr std::array kIdleModes{Word{IdleMode::busy, "busy"}, Word{IdleMode::adaptive, "adaptive"}};
+constexpr std::array kSuites{
+    Word{EspSuite::aes_gcm_16_128, "aes128-gcm16"},
+    Word{EspSuite::aes_gcm_16_256, "aes256-gcm16"},
+};
+
+template <class Table, class E>
+std::string_view find_text(const Table& table, E value) {
+    for (const auto& word : table)
+        if (word.value == value) return word.text;
+    return "?";
+}
+
+template <class E, std::size_t N>
+std::optional<E> find_value(const std::array<Word<E>, N>& table, std::string_view text) {
+    for (const auto& word : table)
+        if (word.text == text) return word.value;
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_text(FlowState value) {
+    return find_text(kFlowStates, value);
+}
+std::string_view to_text(ClassKind value) {
+    return find_text(kClasses, value);
+}
+std::string_view to_text(Verdict value) {
+    return find_text(kVerdicts, value);
+}
+std::string_view to_text(InterfaceRole value) {
+    return find_text(kRoles, value);
+}
+std::string_view to_text(IdleMode value) {
+    return find_text(kIdleModes, value);
+}
+std::string_view to_text(EspSuite value) {
+    return find_text(kSuites, value);
+}
+
+std::optional<ClassKind> class_from_text(std::string_view text) {
+    const auto kind = find_value(kClasses, text);
+    return kind == ClassKind::none ? std::nullopt : kind;
+}
+std::optional<InterfaceRole> role_from_text(std::string_view text) {
+    return find_value(kRoles, text);
+}
+std::optional<IdleMode> idle_mode_from_text(std::string_view text) {
+    return find_value(kIdleModes, text);
+}
+
+}  // namespace oegate

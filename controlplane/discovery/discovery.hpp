@@ -1,0 +1,89 @@
+// Discovery: asks DNS who protects an address and which keys an identity has.
+// Sans-IO: queries go out and answers come in through the two transport calls; the
+// reactor gives each query a kernel socket of its own (a fresh source port), the
+// simulation a lossy virtual network. No thread, no clock, no socket in here.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <variant>
+
+#include "base/random.hpp"
+#include "config/config.hpp"
+#include "discovery/answer.hpp"
+
+namespace oegate::discovery {
+
+using LookupId = std::uint64_t;
+using QueryId = std::uint64_t;
+
+/// What the transport must do.
+struct SendQuery {
+    QueryId query = 0;
+    Address server;
+    std::uint16_t port = 53;
+    bool tcp = false;  // with the two-byte length in front
+    Bytes message;
+};
+struct CloseQuery {
+    QueryId query = 0;  // its socket is not needed any more
+};
+using TransportAction = std::variant<SendQuery, CloseQuery>;
+
+struct DelegationDone {
+    LookupId lookup = 0;
+    Address owner;
+    DelegationAnswer answer;
+};
+struct KeysDone {
+    LookupId lookup = 0;
+    Identity owner;
+    KeyAnswer answer;
+};
+using Completion = std::variant<DelegationDone, KeysDone>;
+
+/// A cached answer, for `show dns`.
+struct CachedAnswer {
+    Address owner;
+    DelegationAnswer answer;
+    Duration left{};
+};
+
+class Discovery {
+  public:
+    /// random picks among equal precedences and makes query IDs; it must outlive this.
+    Discovery(const config::Dns& config, Random& random);
+    ~Discovery();
+
+    /// IPSECKEY, TXT and KEY at the reverse name of owner, in parallel. Answers from
+    /// the cache complete at once (still through next_completion). Equal questions
+    /// in flight are asked once.
+    LookupId look_up_delegation(const Address& owner, Time now);
+    /// IPSECKEY and KEY (and TXT naming itself) at an identity's own name.
+    LookupId look_up_keys(const Identity& owner, Time now);
+    /// Nobody waits for this one any more.
+    void abandon(LookupId lookup);
+
+    /// message: without the TCP length. Anything that does not match its query is
+    /// counted and ignored; the query goes on waiting.
+    void on_message(QueryId query, ByteView message, Time now);
+    /// The socket failed (ICMP unreachable, connection refused, closed early).
+    void on_transport_error(QueryId query, Time now);
+    void on_timer(Time now);
+    /// kNever when nothing is pending.
+    Time next_deadline() const;
+
+    std::optional<TransportAction> next_action();
+    std::optional<Completion> next_completion();
+
+    std::vector<CachedAnswer> cached(Time now) const;
+    /// The cached answer of one owner without asking, for `explain`.
+    std::optional<CachedAnswer> cached(const Address& owner, Time now) const;
+    void flush();
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace oegate::discovery

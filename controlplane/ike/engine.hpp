@@ -1,0 +1,242 @@
+// The IKE engine: every IKE SA and its exchanges (RFC 7296), sans-IO. It is told of
+// datagrams, time, answers to its own questions and finished crypto jobs, and it
+// gives back what must happen. It knows no socket, no DNS and no worker: keys of a
+// peer, the authorization of a source and the installation of an SA are questions
+// that it asks as events and whose answers it waits for without blocking.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/secret.hpp"
+#include "config/config.hpp"
+#include "contract/sa.hpp"
+#include "net/identity.hpp"
+
+namespace oegate::ike {
+
+using ConnectionId = std::uint64_t;  // keying's; 0: none (a responder's child)
+using IkeSaId = std::uint64_t;       // local handle, never reused
+using ChildId = std::uint64_t;       // local handle of an SA pair, never reused
+
+struct Endpoint {
+    Address address;
+    std::uint16_t port = 500;
+    auto operator<=>(const Endpoint&) const = default;
+};
+
+/// Why an exchange that keying asked for came to nothing; the g rows of keying.md.
+enum class Failure : std::uint8_t {
+    silence,        // g.silence: no answer within the gateway timer
+    dead_channel,   // g.dead: a reused channel did not answer
+    signature,      // g.signature: signature or identity wrong, with every key
+    refused,        // g.refused: AUTHENTICATION_FAILED in a protected answer
+    child_refused,  // g.child: TS_UNACCEPTABLE, NO_PROPOSAL_CHOSEN in a protected answer, or narrowed
+    full,           // g.full: NO_ADDITIONAL_SAS
+    no_proposal,    // unprotected NO_PROPOSAL_CHOSEN only; ends like silence when the timer does
+    too_many,       // our own bound of exchanges
+    shutdown,
+};
+
+// ---- requests ---------------------------------------------------------------
+
+/// Key one host pair with one gateway. An established IKE SA with the same local
+/// address, gateway, identity, key and verdict is reused (p.channel).
+struct Initiate {
+    ConnectionId connection = 0;
+    Pair pair;      // outbound: source is our host
+    Address local;  // our outside address and identity
+    Address gateway;
+    Identity peer;
+    std::vector<PublicKey> keys;
+    Verdict verdict = Verdict::indeterminate;
+    bool fresh = false;  // do not reuse a channel (g.dead, g.full)
+};
+
+// ---- events ------------------------------------------------------------------
+
+struct SendDatagram {
+    Endpoint local;
+    Endpoint remote;
+    Bytes payload;  // without non-ESP marker; port 4500 means it is needed
+};
+
+/// Responder, after IKE_AUTH decrypted (r.key): answer with peer_keys().
+struct WantPeerKeys {
+    IkeSaId sa = 0;
+    Identity peer;
+    Address remote;
+};
+
+/// Responder, peer authenticated: may this peer speak for pair.source, and may it
+/// reach pair.destination? Answer with authorize(). Orientation as the peer sees
+/// it: source is the peer's host (TSi), destination is behind us (TSr).
+struct WantAuthorization {
+    ChildId child = 0;
+    IkeSaId sa = 0;
+    Pair pair;
+    Identity peer;
+    Address remote;
+    PublicKey key;  // the one that verified
+    Verdict verdict = Verdict::indeterminate;
+};
+
+/// A child SA pair is agreed. The receiver installs the inbound SA and calls
+/// child_installed(); only then does a responder answer (r.install). Keys move out.
+struct InstallChild {
+    ChildId child = 0;
+    IkeSaId sa = 0;
+    ConnectionId connection = 0;      // initiator: as in Initiate; else 0
+    bool initiator = false;           // of this exchange
+    std::optional<ChildId> replaces;  // a rekey of this child
+    Pair pair;                        // outbound orientation: source is our host
+    Address local;
+    Address remote;
+    Identity peer;
+    Verdict verdict = Verdict::indeterminate;
+    std::uint32_t spi_in = 0;
+    std::uint32_t spi_out = 0;
+    SaKey inbound;
+    SaKey outbound;
+    /// s.both: the lower of the two nonces of the exchange that made this child;
+    /// the child with the lowest of the four is closed by its creator.
+    Bytes lowest_nonce;
+};
+
+/// The child is no more: delete received or sent, or its IKE SA is gone.
+struct ChildGone {
+    enum class Reason : std::uint8_t {
+        deleted_by_peer,
+        deleted_by_us,
+        rekeyed,
+        ike_gone,
+        ike_dead,
+        initial_contact
+    };
+    ChildId child = 0;
+    Reason reason = Reason::deleted_by_peer;
+};
+
+struct InitiateFailed {
+    ConnectionId connection = 0;
+    Failure failure = Failure::silence;
+    std::string detail;
+};
+
+/// Rekey of a child was given up (k.rekey-fail).
+struct RekeyFailed {
+    ChildId child = 0;
+    std::string detail;
+};
+
+/// For the log: a peer's malformed or refused message names peer and field.
+struct Notice {
+    enum class Level : std::uint8_t { info, warning, security };
+    Level level = Level::info;
+    Endpoint remote;
+    std::string text;
+};
+
+/// For --insecure-key-log only: what tshark needs. Emitted only when asked for.
+struct KeyLog {
+    std::string line;
+};
+
+using IkeEvent = std::variant<SendDatagram, WantPeerKeys, WantAuthorization, InstallChild, ChildGone,
+                              InitiateFailed, RekeyFailed, Notice, KeyLog>;
+
+// ---- injected parts ------------------------------------------------------------
+
+/// Inbound SPIs name their owner, so whoever knows the workers hands them out.
+class SpiAllocator {
+  public:
+    virtual ~SpiAllocator() = default;
+    /// pair in outbound orientation. nullopt: the table is full.
+    virtual std::optional<std::uint32_t> allocate(const Pair& pair) = 0;
+    virtual void release(std::uint32_t spi) = 0;
+};
+
+/// A public-key operation that may run on another thread. `work` touches nothing
+/// but what it captured; `done` runs later on the control thread, never inside submit().
+struct Job {
+    std::function<void()> work;
+    std::function<void(Time now)> done;
+};
+class CryptoPool {
+  public:
+    virtual ~CryptoPool() = default;
+    virtual void submit(Job job) = 0;
+};
+
+class PrivateKey;  // crypto/rsa.hpp
+
+struct Settings {
+    config::Ike ike;
+    config::Timers timers;
+    std::vector<Address> identities;  // our outside addresses
+    bool key_log = false;
+};
+
+// ---- snapshots -----------------------------------------------------------------
+
+struct IkeSaStatus {
+    IkeSaId id = 0;
+    Endpoint local;
+    Endpoint remote;
+    std::uint64_t spi_initiator = 0;
+    std::uint64_t spi_responder = 0;
+    bool initiator = false;
+    std::string state;  // the row's state, e.g. "established"
+    std::string suite;  // "aes128-gcm16/prfsha256/curve25519"
+    Identity peer;
+    Verdict verdict = Verdict::indeterminate;
+    Time created;
+    unsigned num_children = 0;
+};
+
+class Engine {
+  public:
+    /// All references must outlive the engine.
+    Engine(const Settings& settings, const PrivateKey& key, Random& random, SpiAllocator& spis,
+           CryptoPool& pool);
+    ~Engine();
+
+    void initiate(const Initiate& request, Time now);
+    /// The connection is not interested any more; the exchange may still finish.
+    void forget(ConnectionId connection);
+
+    /// payload: without the non-ESP marker.
+    void on_datagram(const Endpoint& local, const Endpoint& remote, ByteView payload, Time now);
+    void on_timer(Time now);
+    Time next_deadline() const;
+
+    /// Answer to WantPeerKeys; no keys: AUTHENTICATION_FAILED (r.nokey).
+    void peer_keys(IkeSaId sa, std::vector<PublicKey> keys, Verdict verdict, Time now);
+    /// Answer to WantAuthorization; refused: TS_UNACCEPTABLE, the IKE SA stays.
+    void authorize(ChildId child, bool allowed, Time now);
+    /// Answer to InstallChild.
+    void child_installed(ChildId child, Time now);
+
+    void rekey_child(ChildId child, Time now);
+    void delete_child(ChildId child, Time now);
+    /// Liveness check (RFC 7296 §2.4) of the channel of this child, rate-limited here.
+    void check_liveness(ChildId child, Time now);
+    void delete_ike_sa(IkeSaId sa, Time now);
+    /// Deletes for everything; new offers are ignored from now on (x.shutdown).
+    void shutdown(Time now);
+
+    std::optional<IkeEvent> next_event();
+    std::vector<IkeSaStatus> status() const;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace oegate::ike
