@@ -10,6 +10,9 @@ struct Word {
     E value;
     std::string_view text;
 };
+// clang-16 deduces nothing for an aggregate by itself.
+template <class E>
+Word(E, std::string_view) -> Word<E>;
 
 constexpr std::array kFlowStates{
     Word{FlowState::none, "none"}, Word{FlowState::hold, "hold"},       Word{FlowState::pass, "pass"},

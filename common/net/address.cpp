@@ -31,6 +31,7 @@ std::optional<Address> Address::from_wire(ByteView bytes) {
 }
 
 std::optional<Address> Address::parse(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos) return std::nullopt;  // inet_pton would stop there
     const std::string terminated(text);
     std::array<std::uint8_t, kSize> bytes{};
     if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1) return from_wire(ByteView(bytes).first(4));
