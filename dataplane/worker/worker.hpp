@@ -1,0 +1,141 @@
+// All state of one worker core. Stages are functions over it; nothing of it is
+// shared but what is marked so. Built by port/dataplane.cpp, driven by worker/loop.cpp.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "contract/command.hpp"
+#include "contract/datagram.hpp"
+#include "contract/event.hpp"
+#include "contract/link.hpp"
+#include "contract/snapshot.hpp"
+#include "net/owner.hpp"
+#include "worker/burst.hpp"
+#include "worker/counters.hpp"
+
+struct rte_mempool;
+struct rte_ring;
+
+namespace oegate {
+
+class RouteTable;
+class ClassTable;
+class NeighbourTable;
+class OwnAddresses;
+class WaitingRoom;
+struct Security;  // flow cache, SAs, crypto: defined and destroyed by the security part
+
+struct SecurityDeleter {
+    void operator()(Security*) const;
+};
+using SecurityPointer = std::unique_ptr<Security, SecurityDeleter>;
+
+/// An interface of the configuration as workers see it; never changes after start.
+struct InterfaceInfo {
+    std::uint16_t index = 0;
+    std::uint16_t port = 0;  // index into Worker::ports
+    std::uint16_t vlan = 0;  // 0: untagged
+    std::uint16_t mtu = 1500;
+    InterfaceRole role = InterfaceRole::inside;
+    MacAddress mac;
+    std::vector<Address> addresses;  // own, the link-local one last
+};
+
+inline constexpr std::uint16_t kNoInterface = 0xffff;
+inline constexpr std::uint16_t kNoQueue = 0xffff;
+
+/// An ethdev port as one worker uses it.
+struct PortUse {
+    std::uint16_t port_id = 0;                     // ethdev
+    std::uint16_t rx_queue = kNoQueue;             // kNoQueue: another worker receives
+    std::uint16_t tx_queue = kNoQueue;             // kNoQueue: `tx_owner` transmits for us
+    std::uint16_t tx_owner = 0;                    // worker index
+    bool multi_tagged = false;                     // some interface on it has a VLAN
+    std::vector<std::uint16_t> interface_of_vlan;  // 4096 entries, kNoInterface; [0]: untagged
+    Burst pending;  // frames complete, to be transmitted at the end of the loop
+};
+
+/// Tokens in thousandths, so that slow rates do not round away.
+struct TokenBucket {
+    std::uint64_t rate_per_second = 0;
+    std::uint64_t depth = 0;
+    std::uint64_t tokens_milli = 0;
+    std::uint64_t filled_ns = 0;
+    bool take(std::uint64_t now_ns);
+};
+
+/// What every worker reads and control replaces under rte_rcu_qsbr; a worker loads
+/// the pointers once a loop.
+struct PublishedTables {
+    std::atomic<const RouteTable*> routes{nullptr};
+    std::atomic<const ClassTable*> classes{nullptr};
+    const NeighbourTable* neighbours = nullptr;
+};
+
+struct alignas(64) Worker {
+    // Identity.
+    unsigned index = 0;
+    unsigned num_workers = 1;
+    unsigned lcore = 0;
+    OwnerSeed seed;
+
+    // This loop.
+    std::uint64_t now_ns = 0;             // monotonic, same for the whole loop
+    const RouteTable* routes = nullptr;   // valid in this loop only
+    const ClassTable* classes = nullptr;  // valid in this loop only
+    bool found_work = false;
+
+    // Never changes after start.
+    std::span<const InterfaceInfo> interfaces;
+    const OwnAddresses* own = nullptr;
+    const PublishedTables* published = nullptr;
+    rte_mempool* pool = nullptr;
+    bool icmp_on_deny = true;
+    std::uint64_t clear_grace_ns = 0;
+
+    // Owned.
+    std::vector<PortUse> ports;
+    WorkerLink link;
+    std::vector<rte_ring*> handoff_to;    // by worker index; null for ourselves
+    std::vector<rte_ring*> handoff_from;  // by worker index; null for ourselves
+    std::unique_ptr<WaitingRoom> waiting;
+    TokenBucket icmp_tokens;
+    SecurityPointer security;
+    std::uint16_t identification = 0;  // of IPv4 headers that we make
+
+    // Datagrams that stages make on the side; the loop sends them on.
+    Burst generated;         // our ICMP: routed, resolved, transmitted
+    Burst released_pass;     // out of hold, to leave in the clear
+    Burst released_encrypt;  // out of hold, Meta::sa set
+
+    // Read by other threads.
+    std::unique_ptr<InterfaceTally[]> tallies;  // by interface index
+    Ledger ledger;
+    WorkerShared shared;
+
+    Worker();
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+};
+
+/// The one function that kills a packet: counts and frees.
+void drop(Worker&, rte_mbuf*, Drop);
+
+/// Puts an event into the event ring; counts it as lost when there is no room.
+void post(Worker&, const Event&);
+
+/// A fresh mbuf from the pool with an empty Meta; null when there is none.
+/// Counts nothing: the caller adds to generated or fragments_made.
+rte_mbuf* make_packet(Worker&);
+
+/// Worker that owns a pair.
+inline unsigned owner(const Worker& worker, const Pair& pair) {
+    return worker.num_workers == 1 ? 0
+                                   : owner(worker.seed, pair.source, pair.destination, worker.num_workers);
+}
+
+}  // namespace oegate
