@@ -1,0 +1,111 @@
+#include "bridge/bridge.hpp"
+
+#include <rte_ring_elem.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/secret.hpp"
+
+namespace oegate::bridge {
+namespace {
+
+template <class Record>
+bool put(rte_ring* ring, const Record& record) {
+    return rte_ring_sp_enqueue_elem(ring, const_cast<Record*>(&record), sizeof(Record)) == 0;
+}
+
+/// Hands at most kMaxPerPoll records to `each`.
+template <class Record, class Each>
+bool drain(rte_ring* ring, Each each) {
+    Record record;
+    unsigned num = 0;
+    while (num < Bridge::kMaxPerPoll && rte_ring_sc_dequeue_elem(ring, &record, sizeof record) == 0) {
+        each(record);
+        ++num;
+    }
+    return num > 0;
+}
+
+/// A command may carry keys; the copies that we keep do not outlive its use.
+void forget(Command& command) {
+    zeroise({reinterpret_cast<std::uint8_t*>(&command), sizeof command});
+}
+
+}  // namespace
+
+Bridge::Bridge(std::vector<WorkerLink> links) : links_(std::move(links)), workers_(links_.size()) {}
+
+Bridge::~Bridge() {
+    for (Worker& worker : workers_) std::ranges::for_each(worker.commands, forget);
+}
+
+std::uint64_t Bridge::post(unsigned worker, Command command) {
+    Worker& to = workers_.at(worker);
+    command.sequence = ++to.posted;
+    if (!to.commands.empty() || !put(links_[worker].commands, command)) to.commands.push_back(command);
+    const std::uint64_t sequence = command.sequence;
+    forget(command);
+    return sequence;
+}
+
+void Bridge::transmit(unsigned worker, Transmit::Kind kind, std::uint16_t interface, ByteView data) {
+    Worker& to = workers_.at(worker);
+    if (data.size() > kMaxRecordBytes || to.transmits.size() >= kMaxTransmits) {
+        ++num_transmits_lost_;
+        return;
+    }
+    Transmit record;
+    record.kind = kind;
+    record.interface = interface;
+    record.len = static_cast<std::uint16_t>(data.size());
+    std::memcpy(record.data.data(), data.data(), data.size());
+    if (!to.transmits.empty() || !put(links_[worker].transmits, record)) to.transmits.push_back(record);
+}
+
+bool Bridge::flush(unsigned worker) {
+    Worker& to = workers_[worker];
+    bool moved = false;
+    while (!to.commands.empty() && put(links_[worker].commands, to.commands.front())) {
+        forget(to.commands.front());
+        to.commands.pop_front();
+        moved = true;
+    }
+    while (!to.transmits.empty() && put(links_[worker].transmits, to.transmits.front())) {
+        to.transmits.pop_front();
+        moved = true;
+    }
+    return moved;
+}
+
+bool Bridge::take_in(unsigned worker, Inbox& inbox) {
+    const WorkerLink& link = links_[worker];
+    bool found = drain<Event>(link.events, [&](const Event& event) { inbox.on_event(event); });
+    found |= drain<Punt>(link.punts, [&](const Punt& punt) { inbox.on_punt(punt); });
+    found |= drain<SnapshotRecord>(link.snapshots,
+                                   [&](const SnapshotRecord& record) { inbox.on_snapshot(worker, record); });
+    const std::uint64_t applied = link.shared->applied.load(std::memory_order_acquire);
+    if (applied != workers_[worker].applied) {
+        workers_[worker].applied = applied;
+        inbox.on_applied(worker, applied);
+        found = true;
+    }
+    return found;
+}
+
+bool Bridge::poll(Inbox& inbox) {
+    bool found = false;
+    for (unsigned worker = 0; worker < num_workers(); ++worker) {
+        found |= take_in(worker, inbox);
+        found |= flush(worker);
+    }
+    return found;
+}
+
+std::size_t Bridge::num_waiting() const {
+    std::size_t num = 0;
+    for (const Worker& worker : workers_) num += worker.commands.size() + worker.transmits.size();
+    return num;
+}
+
+}  // namespace oegate::bridge
