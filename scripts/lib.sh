@@ -32,3 +32,61 @@ configure() {
     if [ -f "$dir/build.ninja" ]; then return; fi
     meson setup --wipe "$dir" "$root" "$@" >/dev/null 2>&1 || meson setup "$dir" "$root" "$@"
 }
+build_all() {
+    configure "$@" && ninja -C "$1"
+}
+
+# Every step of a gate leaves one line, "pass NAME", "fail NAME" or "skip NAME", in one
+# file; the outermost script sums them up. OEGATE_RESULTS hands the file to inner scripts.
+open_results() {
+    outermost=no
+    if [ -z "${OEGATE_RESULTS:-}" ]; then
+        outermost=yes
+        OEGATE_RESULTS=$(mktemp)
+        export OEGATE_RESULTS
+    fi
+}
+record() { printf '%s %s\n' "$1" "$2" >>"$OEGATE_RESULTS"; }
+
+# step NAME COMMAND...: runs it with its output shown, and records how it ended.
+step() {
+    need "$@" && record pass "$1"
+}
+
+# need NAME COMMAND...: the same, but what passes is no test and is not counted.
+need() {
+    local name=$1 started=$SECONDS
+    shift
+    printf '\n== %s\n' "$name"
+    if "$@" </dev/null; then
+        printf '== %s: passed in %d s\n' "$name" $((SECONDS - started))
+    else
+        record fail "$name"
+        printf '== %s: FAILED after %d s\n' "$name" $((SECONDS - started))
+        return 1
+    fi
+}
+
+# record_meson TESTLOG.json [PREFIX]: one line for each test of a meson run.
+record_meson() {
+    /usr/bin/python3 - "$1" "${2:-}" >>"$OEGATE_RESULTS" <<'PYTHON'
+import json, sys
+words = {"OK": "pass", "EXPECTEDFAIL": "pass", "SKIP": "skip"}
+for line in open(sys.argv[1]):
+    test = json.loads(line)
+    print(words.get(test["result"], "fail"), sys.argv[2] + test["name"])
+PYTHON
+}
+
+# The closing line of the outermost script; fails when anything failed or nothing ran.
+close_results() {
+    if [ "$outermost" = no ]; then return 0; fi
+    local passed failed
+    passed=$(grep -c '^pass ' "$OEGATE_RESULTS" || true)
+    failed=$(grep -c '^fail ' "$OEGATE_RESULTS" || true)
+    printf '\n'
+    sed -n 's/^skip /skipped: /p; s/^fail /FAILED: /p' "$OEGATE_RESULTS"
+    rm -f "$OEGATE_RESULTS"
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    [ "$failed" = 0 ] && [ "$passed" != 0 ]
+}
