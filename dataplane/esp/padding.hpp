@@ -1,0 +1,52 @@
+// The ESP trailer (RFC 4303 §2.4, §2.5, §2.6), pure: padding, pad length and next
+// header. Called by the encrypt and decrypt stages. Knows nothing of ICVs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.hpp"
+
+namespace oegate::esp {
+
+inline constexpr std::size_t kTrailerLen = 2;  // pad length, next header
+inline constexpr std::size_t kAlignment = 4;   // RFC 4303 §2.4; GCM itself needs none (RFC 4106 §3.2)
+
+/// Padding bytes behind payload_len bytes, so that the trailer ends on 4 bytes.
+constexpr std::size_t pad_len(std::size_t payload_len) {
+    return (kAlignment - (payload_len + kTrailerLen) % kAlignment) % kAlignment;
+}
+/// Padding and the two bytes behind it.
+constexpr std::size_t trailer_len(std::size_t payload_len) {
+    return pad_len(payload_len) + kTrailerLen;
+}
+
+/// Writes trailer_len(payload_len) bytes at `at`: 1, 2, 3, …, pad length, next header.
+inline void write_trailer(std::uint8_t* at, std::size_t payload_len, std::uint8_t next_header) {
+    const std::size_t num_pad = pad_len(payload_len);
+    for (std::size_t i = 0; i < num_pad; ++i) at[i] = static_cast<std::uint8_t>(i + 1);
+    at[num_pad] = static_cast<std::uint8_t>(num_pad);
+    at[num_pad + 1] = next_header;
+}
+
+struct Trailer {
+    std::size_t payload_len = 0;  // bytes in front of the padding, TFC padding included (§2.7)
+    std::uint8_t next_header = 0;
+};
+
+/// Takes decrypted bytes (payload, padding, pad length, next header) apart. nullopt
+/// when the pad length runs past the front, or the padding is not 1, 2, 3, … as
+/// §2.4 demands where the algorithm says nothing else: it is checked although the
+/// ICV already vouches for it, since a receiver "SHOULD inspect" it.
+inline std::optional<Trailer> read_trailer(ByteView plain) {
+    if (plain.size() < kTrailerLen) return std::nullopt;
+    const std::size_t num_pad = plain[plain.size() - 2];
+    if (num_pad + kTrailerLen > plain.size()) return std::nullopt;
+    const std::size_t payload_len = plain.size() - kTrailerLen - num_pad;
+    unsigned wrong = 0;
+    for (std::size_t i = 0; i < num_pad; ++i) wrong |= plain[payload_len + i] ^ static_cast<unsigned>(i + 1);
+    if (wrong != 0) return std::nullopt;
+    return Trailer{payload_len, plain[plain.size() - 1]};
+}
+
+}  // namespace oegate::esp

@@ -1,0 +1,163 @@
+#include "tables/flow_cache.hpp"
+
+#include <emmintrin.h>
+
+#include <bit>
+#include <utility>
+
+namespace oegate {
+namespace {
+
+/// Slots that are looked at for a victim when the table has max_flows entries.
+constexpr unsigned kVictimSearch = 64;
+
+std::uint32_t buckets_for(std::uint32_t max_flows) {
+    const std::uint64_t slots = static_cast<std::uint64_t>(max_flows) * 5 / 4;
+    return static_cast<std::uint32_t>((slots + FlowCache::kBucket - 1) / FlowCache::kBucket);
+}
+
+}  // namespace
+
+FlowCache::FlowCache(std::uint32_t max_flows, const OwnerSeed& seed)
+    : seed_(seed),
+      max_flows_(max_flows),
+      num_buckets_(buckets_for(max_flows)),
+      tags_(num_slots()),
+      entries_(num_slots()),
+      cold_(num_slots()) {}
+
+std::size_t FlowCache::memory(std::uint32_t max_flows) {
+    return std::size_t{buckets_for(max_flows)} * kBucket *
+           (sizeof(FlowEntry) + sizeof(FlowCold) + sizeof(std::uint16_t));
+}
+
+FlowCache::Place FlowCache::place(std::uint64_t hash) const {
+    const std::uint64_t other = (hash ^ hash >> 29) * 0x9e3779b97f4a7c15;
+    const auto bucket = [this](std::uint64_t h) {
+        return static_cast<std::uint32_t>((h >> 32) * num_buckets_ >> 32) * kBucket;
+    };
+    const auto tag = static_cast<std::uint16_t>(hash);
+    return {bucket(hash), bucket(other), tag == 0 ? std::uint16_t{1} : tag};
+}
+
+/// Bit i is set when slot i of the bucket has this tag.
+unsigned FlowCache::match(std::uint32_t bucket, std::uint16_t tag) const {
+    static_assert(kBucket * sizeof(std::uint16_t) == sizeof(__m128i));
+    const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(tags_.data() + bucket));
+    const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+}
+
+void FlowCache::prefetch_tags(std::uint64_t hash) const {
+    const Place at = place(hash);
+    __builtin_prefetch(tags_.data() + at.first);
+    __builtin_prefetch(tags_.data() + at.second);
+}
+
+void FlowCache::prefetch_entry(std::uint64_t hash) const {
+    const Place at = place(hash);
+    if (const unsigned in_first = match(at.first, at.tag); in_first != 0)
+        __builtin_prefetch(&entries_[at.first + static_cast<unsigned>(std::countr_zero(in_first))], 1);
+    else if (const unsigned in_second = match(at.second, at.tag); in_second != 0)
+        __builtin_prefetch(&entries_[at.second + static_cast<unsigned>(std::countr_zero(in_second))], 1);
+}
+
+std::uint32_t FlowCache::find(std::uint64_t hash, const Pair& pair) const {
+    const Place at = place(hash);
+    for (const std::uint32_t bucket : {at.first, at.second}) {
+        for (unsigned hits = match(bucket, at.tag); hits != 0; hits &= hits - 1) {
+            const std::uint32_t index = bucket + static_cast<unsigned>(std::countr_zero(hits));
+            if (entries_[index].pair == pair) return index;
+        }
+    }
+    return kNone;
+}
+
+std::uint32_t FlowCache::free_slot(const Place& at) const {
+    const unsigned first = match(at.first, 0);
+    const unsigned second = match(at.second, 0);
+    if (first == 0 && second == 0) return kNone;
+    if (std::popcount(first) >= std::popcount(second))
+        return at.first + static_cast<unsigned>(std::countr_zero(first));
+    return at.second + static_cast<unsigned>(std::countr_zero(second));
+}
+
+/// The better of `best` and the slots from `from` on: an idle pass before an idle
+/// deny, the longest idle of each.
+std::uint32_t FlowCache::victim(std::uint32_t from, unsigned num, std::uint32_t best, Tick now) const {
+    const auto idle = [&](std::uint32_t i) {
+        return now - (entries_[i].packets != 0 ? entries_[i].used : cold_[i].created);
+    };
+    for (std::uint32_t i = from; i < from + num; ++i) {
+        const FlowState state = entries_[i].state;
+        if (tags_[i] == 0 || (state != FlowState::pass && state != FlowState::deny) || idle(i) < kIdle)
+            continue;
+        if (best != kNone && entries_[best].state == FlowState::pass && state == FlowState::deny) continue;
+        if (best == kNone || entries_[best].state != state || idle(i) > idle(best)) best = i;
+    }
+    return best;
+}
+
+/// Both buckets are full: frees a slot by moving one entry to its other bucket.
+FlowCache::Made FlowCache::displace(const Place& at) {
+    for (const std::uint32_t bucket : {at.first, at.second}) {
+        for (std::uint32_t from = bucket; from < bucket + kBucket; ++from) {
+            const std::uint32_t other = place(hash(entries_[from].pair)).other(bucket);
+            const unsigned room = match(other, 0);
+            if (room == 0) continue;
+            const std::uint32_t to = other + static_cast<unsigned>(std::countr_zero(room));
+            tags_[to] = std::exchange(tags_[from], std::uint16_t{0});
+            entries_[to] = entries_[from];
+            cold_[to] = cold_[from];
+            return {from, to};
+        }
+    }
+    return {};
+}
+
+bool FlowCache::evict(std::uint32_t index) {
+    if (index == kNone) return false;
+    erase(index);
+    ++evicted_;
+    return true;
+}
+
+FlowCache::Made FlowCache::make(std::uint64_t hash, const Pair& pair, Tick now) {
+    const Place at = place(hash);
+    if (size_ >= max_flows_) {
+        std::uint32_t best = kNone;
+        for (unsigned seen = 0; seen < kVictimSearch; seen += kBucket) {
+            best = victim(hand_, kBucket, best, now);
+            hand_ = hand_ + kBucket == num_slots() ? 0 : hand_ + kBucket;
+        }
+        if (!evict(best)) return {};
+    }
+    Made made{free_slot(at), kNone};
+    if (made.index == kNone) made = displace(at);
+    if (made.index == kNone) {
+        if (!evict(victim(at.second, kBucket, victim(at.first, kBucket, kNone, now), now))) return {};
+        made.index = free_slot(at);
+    }
+    tags_[made.index] = at.tag;
+    entries_[made.index] = FlowEntry{};
+    entries_[made.index].pair = pair;
+    cold_[made.index] = FlowCold{};
+    cold_[made.index].created = now;
+    ++size_;
+    ++counts_[static_cast<unsigned>(FlowState::none)];
+    return made;
+}
+
+void FlowCache::set_state(std::uint32_t index, FlowState state) {
+    --counts_[static_cast<unsigned>(entries_[index].state)];
+    entries_[index].state = state;
+    ++counts_[static_cast<unsigned>(state)];
+}
+
+void FlowCache::erase(std::uint32_t index) {
+    --counts_[static_cast<unsigned>(entries_[index].state)];
+    tags_[index] = 0;
+    --size_;
+}
+
+}  // namespace oegate

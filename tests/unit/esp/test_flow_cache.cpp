@@ -1,0 +1,167 @@
+// tables/flow_cache and tables/hold_room, against models; no EAL.
+#include "tables/flow_cache.hpp"
+
+#include <map>
+#include <vector>
+
+#include "base/random.hpp"
+#include "catch.hpp"
+#include "tables/hold_room.hpp"
+
+using namespace oegate;
+
+namespace {
+
+Pair pair_of(std::uint32_t i) {
+    return {Address::ipv4(0x0a000000u + i % 251), Address::ipv4(0xc0000000u + i)};
+}
+Pair pair6_of(std::uint32_t i) {
+    Pair pair{*Address::parse("2001:db8:1::1"), *Address::parse("2001:db8:2::")};
+    pair.destination.mutable_bytes()[15] = static_cast<std::uint8_t>(i);
+    pair.destination.mutable_bytes()[14] = static_cast<std::uint8_t>(i >> 8);
+    return pair;
+}
+std::uint32_t make(FlowCache& cache, const Pair& pair, Tick now, FlowState state) {
+    const std::uint32_t index = cache.make(cache.hash(pair), pair, now).index;
+    if (index != FlowCache::kNone) cache.set_state(index, state);
+    return index;
+}
+
+}  // namespace
+
+TEST_CASE("flow cache: random makes, finds and erases against std::map") {
+    FlowCache cache(1024, OwnerSeed{0x243f6a8885a308d3, 0x13198a2e03707344});
+    std::map<Pair, FlowState> model;
+    SeededRandom random(7);
+    for (int step = 0; step < 200000; ++step) {
+        const auto i = static_cast<std::uint32_t>(random.below(1400));
+        const Pair pair = i % 3 == 0 ? pair6_of(i) : pair_of(i);
+        const std::uint32_t index = cache.find(pair);
+        REQUIRE((index != FlowCache::kNone) == (model.count(pair) != 0));
+        if (index != FlowCache::kNone) REQUIRE(cache.entry(index).state == model[pair]);
+        switch (random.below(3)) {
+            case 0:
+            case 1: {
+                const auto state = static_cast<FlowState>(1 + random.below(4));
+                if (index == FlowCache::kNone) {
+                    // Nothing is idle, so nothing is evicted: it fits or it does not.
+                    const bool made = make(cache, pair, 5, state) != FlowCache::kNone;
+                    REQUIRE(made == (model.size() < 1024));
+                    if (made) model[pair] = state;
+                } else {
+                    cache.set_state(index, state);
+                    model[pair] = state;
+                }
+                break;
+            }
+            default:
+                if (index != FlowCache::kNone) {
+                    cache.erase(index);
+                    model.erase(pair);
+                }
+        }
+        REQUIRE(cache.size() == model.size());
+    }
+    std::map<FlowState, std::uint32_t> by_state;
+    for (const auto& [pair, state] : model) ++by_state[state];
+    for (FlowState state : {FlowState::hold, FlowState::pass, FlowState::deny, FlowState::encrypt})
+        CHECK(cache.count(state) == by_state[state]);
+    CHECK(cache.count(FlowState::none) == 0);
+    std::uint32_t occupied = 0;
+    for (std::uint32_t i = 0; i < cache.num_slots(); ++i)
+        if (cache.occupied(i)) {
+            ++occupied;
+            CHECK(model.count(cache.entry(i).pair) == 1);
+        }
+    CHECK(occupied == model.size());
+}
+
+TEST_CASE("flow cache: takes as many flows as configured, under any seed") {
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+        SeededRandom random(seed);
+        FlowCache cache(20000, OwnerSeed{random.u64(), random.u64()});
+        for (std::uint32_t i = 0; i < 20000; ++i)
+            REQUIRE(make(cache, pair_of(i), 1, FlowState::encrypt) != FlowCache::kNone);
+        CHECK(make(cache, pair_of(20001), 1, FlowState::hold) == FlowCache::kNone);
+        for (std::uint32_t i = 0; i < 20000; ++i) REQUIRE(cache.find(pair_of(i)) != FlowCache::kNone);
+    }
+}
+
+TEST_CASE("flow cache: a pair and its reverse are two entries") {
+    FlowCache cache(64, OwnerSeed{0x452821e638d01377, 0xbe5466cf34e90c6c});
+    make(cache, pair_of(1), 1, FlowState::pass);
+    CHECK(cache.find(pair_of(1).reversed()) == FlowCache::kNone);
+    make(cache, pair_of(1).reversed(), 1, FlowState::deny);
+    CHECK(cache.entry(cache.find(pair_of(1))).state == FlowState::pass);
+    CHECK(cache.entry(cache.find(pair_of(1).reversed())).state == FlowState::deny);
+}
+
+TEST_CASE("flow cache: a full table evicts idle pass, then idle deny, never hold or encrypt") {
+    FlowCache cache(64, OwnerSeed{0xa4093822299f31d0, 0x082efa98ec4e6c89});
+    const Tick later = 100 + FlowCache::kIdle;
+    for (std::uint32_t i = 0; i < 64; ++i)
+        make(cache, pair_of(i), 100, static_cast<FlowState>(1 + i % 4));  // 16 of each state
+    SECTION("nothing is idle yet") {
+        CHECK(make(cache, pair_of(900), later - 1, FlowState::hold) == FlowCache::kNone);
+        CHECK(cache.size() == 64);
+    }
+    SECTION("everything is idle") {
+        // The search is bounded: several tries may be needed to come round to a victim.
+        std::uint32_t made = 0;
+        for (std::uint32_t i = 0; i < 400; ++i) {
+            const Pair pair = pair_of(1000 + i);
+            if (cache.find(pair) == FlowCache::kNone &&
+                make(cache, pair, later, FlowState::hold) != FlowCache::kNone) {
+                ++made;
+                if (made == 16) CHECK(cache.count(FlowState::deny) >= 12);
+            }
+            REQUIRE(cache.size() <= 64);
+        }
+        CHECK(made == 32);
+        CHECK(cache.count(FlowState::pass) == 0);
+        CHECK(cache.count(FlowState::deny) == 0);
+        CHECK(cache.count(FlowState::encrypt) == 16);
+        CHECK(cache.evicted() == 32);
+        for (std::uint32_t i = 0; i < 64; ++i)
+            CHECK((cache.find(pair_of(i)) != FlowCache::kNone) == (i % 4 == 0 || i % 4 == 3));
+    }
+    SECTION("used lately is not idle") {
+        for (std::uint32_t i = 0; i < 64; ++i) {
+            FlowEntry& entry = cache.entry(cache.find(pair_of(i)));
+            entry.packets = 1;
+            entry.used = later - 5;
+        }
+        for (std::uint32_t i = 0; i < 20; ++i)
+            CHECK(make(cache, pair_of(900 + i), later, FlowState::hold) == FlowCache::kNone);
+    }
+}
+
+TEST_CASE("flow cache: memory per flow is what is stated") {
+    CHECK(FlowCache::kBytesPerFlow <= 108);
+    CHECK(FlowCache::memory(65536) <= 65536 * FlowCache::kBytesPerFlow);
+    CHECK(FlowCache::memory(1u << 22) <= (std::size_t{1} << 22) * FlowCache::kBytesPerFlow);
+}
+
+TEST_CASE("hold room: first, last and the bound") {
+    HoldRoom room(3);
+    rte_mbuf* const a = reinterpret_cast<rte_mbuf*>(0x100);
+    rte_mbuf* const b = reinterpret_cast<rte_mbuf*>(0x200);
+    rte_mbuf* const c = reinterpret_cast<rte_mbuf*>(0x300);
+    rte_mbuf* former = nullptr;
+    const std::uint32_t one = room.take_seat(11, a);
+    REQUIRE(one != HoldRoom::kNone);
+    CHECK(room.keep_last(one, b, former) == HoldRoom::Kept::kept);
+    CHECK(room.keep_last(one, c, former) == HoldRoom::Kept::replaced);
+    CHECK(former == b);
+    const std::uint32_t two = room.take_seat(22, b);
+    REQUIRE(two != HoldRoom::kNone);
+    CHECK(room.num_held() == 3);
+    CHECK(room.take_seat(33, a) == HoldRoom::kNone);
+    CHECK(room.keep_last(two, a, former) == HoldRoom::Kept::full);
+    CHECK(room.keep_last(one, b, former) == HoldRoom::Kept::replaced);  // no further datagram
+    const HoldRoom::Seat left = room.leave(one);
+    CHECK((left.first == a && left.last == b && left.flow == 11));
+    CHECK(room.num_held() == 1);
+    CHECK(room.take_seat(33, c) != HoldRoom::kNone);
+    CHECK(room.num_seats() == 2);
+}
