@@ -4,6 +4,7 @@
 // and no IKE message: the gateway (gateway/) connects it with the rest.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,8 @@
 #include "contract/event.hpp"
 #include "discovery/answer.hpp"
 #include "ike/engine.hpp"
+#include "keying/realm.hpp"
+#include "keying/rows.hpp"
 
 namespace oegate::keying {
 
@@ -23,6 +26,8 @@ using ConnectionId = ike::ConnectionId;
 
 // ---- actions -------------------------------------------------------------------
 
+/// Answered by on_delegation() or on_keys() under the same id, of a connection or of
+/// a peer's offer. A connection has at most one question at a time.
 struct LookUpDelegation {
     ConnectionId connection;
     Address owner;
@@ -30,6 +35,10 @@ struct LookUpDelegation {
 struct LookUpKeys {
     ConnectionId connection;
     Identity owner;
+};
+/// Nobody waits for the lookup under this id any more.
+struct AbandonLookup {
+    ConnectionId connection;
 };
 struct StartExchange {
     ike::Initiate request;
@@ -61,20 +70,41 @@ struct DeleteChild {
 struct CheckLiveness {
     ike::ChildId child;
 };
-/// Answers to the responder's questions.
+/// Answers to the responder's questions. No keys: AUTHENTICATION_FAILED.
+struct AnswerPeerKeys {
+    ike::IkeSaId sa;
+    std::vector<PublicKey> keys;
+    Verdict verdict;
+};
 struct AnswerAuthorization {
     ike::ChildId child;
     bool allowed;
 };
-/// A transition, for the log, `monitor` and `explain`.
+/// A row was executed, or (`row` empty) an event had none: for the log, `monitor` and
+/// `explain`. An offer's pair is in our outbound orientation.
 struct Transition {
     Pair pair;
     std::string from, to, row, detail;
     bool security = false;
 };
-using Action =
-    std::variant<LookUpDelegation, LookUpKeys, StartExchange, ForgetExchange, ApplyPolicy, DropPolicy, AskUse,
-                 RekeyChild, DeleteChild, CheckLiveness, AnswerAuthorization, Transition>;
+using Action = std::variant<LookUpDelegation, LookUpKeys, AbandonLookup, StartExchange, ForgetExchange,
+                            ApplyPolicy, DropPolicy, AskUse, RekeyChild, DeleteChild, CheckLiveness,
+                            AnswerPeerKeys, AnswerAuthorization, Transition>;
+
+// ---- events --------------------------------------------------------------------
+
+/// An SA pair whose inbound half is in its worker: ike::InstallChild without keys.
+struct NewChild {
+    ike::ChildId child = 0;
+    ConnectionId connection = 0;
+    bool initiator = false;
+    std::optional<ike::ChildId> replaces;
+    Pair pair;  // outbound orientation
+    Address remote;
+    Identity peer;
+    Verdict verdict = Verdict::indeterminate;
+    Bytes lowest_nonce;
+};
 
 /// The story of a pair, for `explain`; no side effects.
 struct StoryLine {
@@ -93,6 +123,62 @@ struct ConnectionStatus {
     std::optional<ike::ChildId> child;
     Time created, next_look;       // kNever when none
     std::vector<StoryLine> story;  // bounded
+    // what DNS said, while the instance remembers it
+    std::optional<discovery::DelegationAnswer> answer;
+    std::vector<std::string> gateways;  // the walk: "192.0.2.1 (ipseckey, precedence 10): being tried"
+    unsigned num_children = 0;
+    std::optional<std::uint64_t> final_packets;  // when closing
+};
+
+struct Counters {
+    std::array<std::uint64_t, kNumStories> stories{};  // rows executed
+    std::uint64_t refused_events = 0;                  // events without a row
+    std::uint64_t stray_answers = 0;                   // for connections that are gone
+    std::uint64_t connections = 0;
+    std::uint64_t pending = 0;  // in potential or pending
+    std::uint64_t offers = 0;   // peers' questions in DNS
+};
+
+class Keying {
+  public:
+    /// config and realm must outlive this.
+    Keying(const config::Config& config, const Realm& realm);
+    ~Keying();
+
+    // from workers
+    void on_miss(const Miss& miss, Time now);
+    void on_sa_expired(ike::ChildId child, bool hard, Time now);
+    void on_first_esp(ike::ChildId child, Time now);
+    void on_use_report(const UseReport& report, Time now);
+    /// Unknown SPI or ICMP from a peer's gateway: forgeable (k.hint).
+    void on_peer_hint(const Address& remote, Time now);
+    /// Clear text from the peer's host though the pair is encrypted (k.hint).
+    void on_clear_text(const Pair& pair, Time now);
+    // from discovery
+    void on_delegation(ConnectionId id, const discovery::DelegationAnswer& answer, Time now);
+    void on_keys(ConnectionId id, const discovery::KeyAnswer& answer, Time now);
+    // from the engine
+    void on_want_peer_keys(const ike::WantPeerKeys& question, Time now);
+    void on_want_authorization(const ike::WantAuthorization& question, Time now);
+    void on_child_installed(const NewChild& child, Time now);
+    void on_child_gone(const ike::ChildGone& gone, Time now);
+    void on_initiate_failed(const ike::InitiateFailed& failed, Time now);
+    void on_rekey_failed(ike::ChildId child, Time now);
+    // from the operator and the clock
+    bool clear(const Pair& pair, Time now);
+    void shutdown(Time now);
+    void on_timer(Time now);
+    Time next_deadline() const;
+
+    std::optional<Action> next_action();
+
+    std::optional<ConnectionStatus> find(const Pair& pair) const;
+    std::vector<ConnectionStatus> connections() const;  // in order of pairs
+    Counters counters() const;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace oegate::keying

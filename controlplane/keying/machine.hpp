@@ -1,0 +1,173 @@
+// Inside of Keying: instances, offers and the one function that changes a state.
+// Included by this room's sources only. keying.cpp turns what happens into events
+// and facts, runs.cpp does what rows say, offers.cpp is the responder's half.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "keying/keying.hpp"
+
+namespace oegate::keying {
+
+/// The verdict of a chain is that of its weakest link (keying.md). indeterminate
+/// and insecure cannot be told apart by a resolver's AD bit: they rank alike.
+inline int rank(Verdict v) {
+    return v == Verdict::secure ? 2 : v == Verdict::bogus ? 0 : 1;
+}
+inline Verdict weakest(Verdict a, Verdict b) {
+    return rank(a) <= rank(b) ? a : b;
+}
+
+inline constexpr std::size_t kMaxStory = 24;
+inline constexpr Duration kMoveAfter = 1s;      // r.install: outbound is used then at the latest
+inline constexpr Duration kAskAgain = 2s;       // a worker's report may be lost
+inline constexpr Duration kCloseWithin = 5s;    // and so may its final counts
+inline constexpr Duration kLeastLifespan = 5s;  // a TTL of 0 must not make us spin
+
+struct Child {
+    NewChild info;
+    Time installed;
+    Time move_at = kNever;  // responder: outbound moves here then
+    bool lost = false;      // another child won (s.both, k.rekey-both, r.identical): never moved to
+    bool close = false;     // lost and ours to delete
+    bool deleting = false;
+};
+
+struct Connection {
+    ConnectionId id = 0;
+    Pair pair;
+    ClassMatch match;
+    State state = State::none;
+    Story reason = Story::unknown;  // of the policy
+    FlowState policy = FlowState::none;
+    Time created;
+
+    // DNS
+    bool looking_up = false;
+    bool asking_key = false;
+    std::optional<discovery::DelegationAnswer> answer;
+    Time answer_until = kNever;
+    // the walk over gateways
+    std::vector<discovery::Candidate> candidates;
+    std::vector<std::string> fates;
+    std::size_t at = 0;
+    bool exchange = false;  // the engine works for us
+    bool fresh = false;     // without reusing a channel
+    bool tainted = false;   // a chain was bogus or malformed: failure denies
+    Duration lifespan{};    // of a failure, the shortest on the walk
+    // SA pairs
+    std::vector<Child> children;
+    std::optional<ike::ChildId> current;
+    Verdict verdict = Verdict::indeterminate;
+    bool rekeying = false;
+    // timers
+    Time hold_at = kNever, late_at = kNever, lifespan_at = kNever, look_at = kNever, ask_at = kNever,
+         close_at = kNever;
+    Time queued = kNever;
+    std::deque<StoryLine> story;
+    std::optional<std::uint64_t> final_packets;
+
+    Child* child(ike::ChildId id_);
+    const discovery::Candidate* candidate() const {
+        return at < candidates.size() ? &candidates[at] : nullptr;
+    }
+};
+
+/// What a peer asks (§3.3); its DNS questions run under `id`, as a connection's do.
+struct Offer {
+    ConnectionId id = 0;
+    State state = State::offered;
+    Prefix source;  // budget: per /32 or /64 of the peer
+    std::optional<ike::WantPeerKeys> keys;
+    std::optional<ike::WantAuthorization> authorization;
+    std::vector<PublicKey> found;
+    Verdict verdict = Verdict::indeterminate;
+    std::string detail;
+};
+
+struct Step {
+    Event event;
+    std::string detail = {};
+    ike::ChildId child = 0;
+    const NewChild* new_child = nullptr;
+    Facts facts = 0;  // what only the caller knows
+};
+
+class Keying::Impl {
+  public:
+    Impl(const config::Config& c, const Realm& r) : config(c), realm(r) {}
+
+    const config::Config& config;
+    const Realm& realm;
+    std::map<ConnectionId, Connection> connections;
+    std::map<Pair, ConnectionId> by_pair;
+    std::unordered_map<ike::ChildId, ConnectionId> by_child;
+    std::map<ConnectionId, Offer> offers;
+    std::map<ike::IkeSaId, ConnectionId> key_offers;
+    std::map<ike::ChildId, ConnectionId> source_offers;
+    std::map<Prefix, unsigned> offers_by_source;
+    std::map<ike::ChildId, Verdict> authorized;  // r.source: the verdict of the delegation, until installed
+    std::map<Address, unsigned> pending_by_source;
+    std::size_t num_pending = 0;
+    struct Peer {
+        std::set<ConnectionId> connections;
+        std::optional<Time> hinted;
+    };
+    std::map<Address, Peer> peers;  // gateways behind which we use an SA
+    std::set<std::pair<Time, ConnectionId>> timers;
+    std::deque<Action> actions;
+    Counters counts;
+    ConnectionId next_id = 1;
+    bool closing = false;
+
+    // keying.cpp
+    Connection& create(const Pair& pair, Time now);
+    void erase(ConnectionId id);
+    Connection* of_child(ike::ChildId child);
+    Connection* of_pair(const Pair& pair);
+    bool limit_reached(const Address& source) const;
+    Facts facts_of(const Connection& c, const Step& step, Time now) const;
+    /// The one function that changes a connection's state. false: no row.
+    bool step(Connection& c, Step step, Time now);
+    void rearm(Connection& c);
+    void fire(ConnectionId id, Time now);
+    void say(const Pair& pair, State from, State to, const Row& row, const std::string& detail);
+    void refuse_event(const Pair& pair, State state, Event event, const std::string& detail);
+    void judge(Connection& c, const discovery::DelegationAnswer& answer, Time now);
+    void shorten(Connection& c, Duration lifespan) { c.lifespan = std::min(c.lifespan, lifespan); }
+    ConnectionStatus status_of(const Connection& c) const;
+
+    // runs.cpp
+    void run(Connection& c, const Row& row, State from, const Step& step, Time now);
+    void set_policy(Connection& c, FlowState state, Story reason);
+    void start_lookup(Connection& c, Time now);
+    void stop_seeking(Connection& c);
+    void walk(Connection& c, Time now);
+    void start_exchange(Connection& c, bool fresh);
+    void conclude(Connection& c, Story reason, Time now);
+    Child& add_child(Connection& c, const NewChild& info, Time now);
+    void settle_rivals(Connection& c, Child& added, Story reason, Time now);
+    void adopt_new(Connection& c, const Row& row, const NewChild& added, Time now);
+    void move_to(Connection& c, ike::ChildId child, Story reason);
+    void sweep(Connection& c);
+    void delete_child(Child& child);
+    void drop_child(Connection& c, ike::ChildId child);
+    void fall_back(Connection& c, const Step& step, Story reason);
+    void forget_children(Connection& c, bool tell_peer);
+    void leave_peer(Connection& c);
+
+    // offers.cpp
+    Offer& create_offer(const Address& peer);
+    void erase_offer(ConnectionId id);
+    bool offer_limit_reached(const Address& peer) const;
+    bool step_offer(Offer& o, Event event, Facts facts, Time now);
+    Facts facts_of(const ike::WantAuthorization& question) const;
+    void answer_keys(Offer& o, const discovery::KeyAnswer& answer, Time now);
+    void answer_source(Offer& o, const discovery::DelegationAnswer& answer, Time now);
+};
+
+}  // namespace oegate::keying

@@ -1,0 +1,186 @@
+// The responder (§3.3): may this stranger's key be believed, and may it speak for
+// the address that it proposes? Both are questions to DNS, asked only after its
+// IKE_AUTH decrypted, within a budget per /32 or /64.
+#include "keying/machine.hpp"
+
+namespace oegate::keying {
+namespace {
+
+Prefix budget_of(const Address& peer) {
+    return {peer, peer.is_ipv4() ? 32u : 64u};
+}
+
+}  // namespace
+
+Offer& Keying::Impl::create_offer(const Address& peer) {
+    Offer o;
+    o.id = next_id++;
+    o.source = budget_of(peer);
+    ++offers_by_source[o.source];
+    return offers.emplace(o.id, std::move(o)).first->second;
+}
+
+void Keying::Impl::erase_offer(ConnectionId id) {
+    const auto it = offers.find(id);
+    if (it == offers.end()) return;
+    Offer& o = it->second;
+    if (--offers_by_source[o.source] == 0) offers_by_source.erase(o.source);
+    if (o.keys) key_offers.erase(o.keys->sa);
+    if (o.authorization) source_offers.erase(o.authorization->child);
+    offers.erase(it);
+}
+
+bool Keying::Impl::offer_limit_reached(const Address& peer) const {
+    const auto it = offers_by_source.find(budget_of(peer));
+    return offers.size() >= config.limits.pending_total ||
+           (it != offers_by_source.end() && it->second >= config.limits.pending_per_source);
+}
+
+/// The one function that changes an offer's state.
+bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
+    const Pair pair = o.authorization ? o.authorization->pair.reversed() : Pair{};
+    const Row* row = find_row(o.state, event, facts);
+    if (row == nullptr) {
+        refuse_event(pair, o.state, event, o.detail);
+        return false;
+    }
+    const State from = o.state;
+    if (row->to == To::waiting) o.state = State::waiting;
+    if (row->to == To::answered) o.state = State::answered;
+    ++counts.stories[static_cast<std::size_t>(row->story)];
+    if (row->run != Run::nothing) say(pair, from, o.state, *row, o.detail);
+    if (Connection* c = o.authorization && row->run != Run::nothing ? of_pair(pair) : nullptr) {
+        c->story.push_back({now, std::string(to_text(row->story)), o.detail});
+        if (c->story.size() > kMaxStory) c->story.pop_front();
+    }
+    switch (row->run) {
+        case Run::ask_peer_keys:
+            actions.push_back(LookUpKeys{o.id, o.keys->peer});
+            break;
+        case Run::give_keys:
+            actions.push_back(AnswerPeerKeys{o.keys->sa, std::move(o.found), o.verdict});
+            break;
+        case Run::give_no_keys:
+            actions.push_back(AnswerPeerKeys{o.keys->sa, {}, o.verdict});
+            break;
+        case Run::ask_source:
+            actions.push_back(LookUpDelegation{o.id, o.authorization->pair.source});
+            break;
+        case Run::allow:
+            authorized[o.authorization->child] = o.verdict;
+            if (authorized.size() > config.limits.pending_total) authorized.erase(authorized.begin());
+            actions.push_back(AnswerAuthorization{o.authorization->child, true});
+            break;
+        case Run::refuse:
+            actions.push_back(AnswerAuthorization{o.authorization->child, false});
+            break;
+        default:
+            break;
+    }
+    if (o.state == State::answered) erase_offer(o.id);
+    return true;
+}
+
+Facts Keying::Impl::facts_of(const ike::WantAuthorization& q) const {
+    Facts f = 0;
+    const auto set = [&f](Facts bit, bool on) { f |= on ? bit : 0; };
+    set(kClaim, realm.inside(q.pair.source) || realm.own(q.pair.source) || special_use(q.pair.source));
+    const ClassKind kind = realm.class_of(q.pair.source).kind;
+    const bool allowed = kind == ClassKind::oe_permissive || kind == ClassKind::oe_paranoid ||
+                         kind == ClassKind::oe_accept_only;
+    set(kClassOk, allowed && realm.inside(q.pair.destination));
+    if (const auto it = by_pair.find(q.pair.reversed()); it != by_pair.end())
+        for (const Child& child : connections.at(it->second).children)
+            if (!child.lost && !child.deleting && child.info.peer != q.peer)
+                set(kWeaker, rank(q.verdict) < rank(child.info.verdict));
+    // An undelegated source is believed only when it is the IKE source itself.
+    set(kSelf, q.peer.kind == Identity::Kind::address && q.peer.address == q.pair.source &&
+                   q.remote == q.pair.source);
+    return f;
+}
+
+void Keying::Impl::answer_keys(Offer& o, const discovery::KeyAnswer& answer, Time now) {
+    if (!o.keys) {
+        ++counts.stray_answers;
+        return;
+    }
+    const bool found = answer.outcome == discovery::Outcome::usable && !answer.keys.empty();
+    o.detail = "identity " + o.keys->peer.text() + " at " + o.keys->remote.text() + ": " + answer.detail;
+    o.verdict = answer.verdict;
+    if (found) o.found = answer.keys;
+    step_offer(o, found ? Event::keys_found : Event::keys_missing, 0, now);
+}
+
+/// r.source: the record must name this identity and this key, and be secure, since
+/// the source is not the gateway itself (keying.md, self-only).
+void Keying::Impl::answer_source(Offer& o, const discovery::DelegationAnswer& answer, Time now) {
+    if (!o.authorization) {
+        ++counts.stray_answers;
+        return;
+    }
+    const ike::WantAuthorization& q = *o.authorization;
+    Verdict chain = Verdict::bogus;
+    bool named = false;
+    if (answer.outcome == discovery::Outcome::usable)
+        for (const discovery::Candidate& candidate : answer.candidates) {
+            const bool key =
+                candidate.keys.empty() || std::ranges::find(candidate.keys, q.key) != candidate.keys.end();
+            const Verdict v = weakest(weakest(candidate.verdict, answer.verdict), q.verdict);
+            const bool believed = rank(v) == 2 || candidate.gateway == q.pair.source;
+            if (candidate.id != q.peer || !key || !believed) continue;
+            named = true;
+            if (rank(v) >= rank(chain)) chain = v;
+        }
+    o.verdict = chain;
+    o.detail = q.peer.text() + " for " + q.pair.source.text() + ": " + answer.detail;
+    // What was honest when it asked may have been keyed by another peer meanwhile.
+    ike::WantAuthorization again = q;
+    again.verdict = chain;
+    if (named && (facts_of(again) & kWeaker) != 0) {
+        named = false;
+        o.detail += "; another peer holds the pair under a stronger verdict";
+    }
+    step_offer(o, named ? Event::source_named : Event::source_unnamed, 0, now);
+}
+
+// ---- the public side -----------------------------------------------------------
+
+void Keying::on_want_peer_keys(const ike::WantPeerKeys& question, Time now) {
+    Impl& m = *impl_;
+    if (m.closing) {
+        m.actions.push_back(AnswerPeerKeys{question.sa, {}, Verdict::indeterminate});
+        return;
+    }
+    if (const auto it = m.key_offers.find(question.sa); it != m.key_offers.end()) {
+        m.step_offer(m.offers.at(it->second), Event::want_keys, 0, now);
+        return;
+    }
+    const bool limit = m.offer_limit_reached(question.remote);
+    Offer& o = m.create_offer(question.remote);
+    o.keys = question;
+    o.detail = "identity " + question.peer.text() + " at " + question.remote.text();
+    m.key_offers[question.sa] = o.id;
+    m.step_offer(o, Event::want_keys, limit ? kLimit : 0, now);
+}
+
+void Keying::on_want_authorization(const ike::WantAuthorization& question, Time now) {
+    Impl& m = *impl_;
+    if (m.closing) {
+        m.actions.push_back(AnswerAuthorization{question.child, false});
+        return;
+    }
+    if (const auto it = m.source_offers.find(question.child); it != m.source_offers.end()) {
+        m.step_offer(m.offers.at(it->second), Event::want_source, 0, now);
+        return;
+    }
+    const Facts facts = m.facts_of(question) | (m.offer_limit_reached(question.remote) ? kLimit : 0);
+    Offer& o = m.create_offer(question.remote);
+    o.authorization = question;
+    o.verdict = question.verdict;
+    o.detail = question.peer.text() + " for " + question.pair.source.text() + " to " +
+               question.pair.destination.text();
+    m.source_offers[question.child] = o.id;
+    m.step_offer(o, Event::want_source, facts, now);
+}
+
+}  // namespace oegate::keying

@@ -1,0 +1,368 @@
+// The rows themselves, the proof that they do not overlap, and their names.
+#include "keying/rows.hpp"
+
+#include <array>
+
+namespace oegate::keying {
+namespace {
+
+constexpr Requires operator&(Requires a, Requires b) {
+    return {a.mask | b.mask, a.value | b.value};
+}
+constexpr Requires has(Facts f) {
+    return {f, f};
+}
+constexpr Requires lacks(Facts f) {
+    return {f, 0};
+}
+constexpr Requires is_class(ClassGroup g) {
+    return {kClassMask, class_fact(g)};
+}
+constexpr Requires kAlways{};
+
+constexpr StateSet kNone = in(State::none);
+constexpr StateSet kPotential = in(State::potential);
+constexpr StateSet kPending = in(State::pending);
+constexpr StateSet kSeeking = in(State::potential, State::pending);
+constexpr StateSet kKeyed = in(State::keyed, State::expiring_keyed);
+constexpr StateSet kFailed = in(State::clear_text, State::deny, State::expiring_clear, State::expiring_deny);
+constexpr StateSet kExpiringFailed = in(State::expiring_clear, State::expiring_deny);
+constexpr StateSet kExpired = in(State::expired);
+constexpr StateSet kLive = kSeeking | kKeyed | kFailed;
+constexpr StateSet kOffered = in(State::offered);
+constexpr StateSet kWaiting = in(State::waiting);
+
+using enum ClassGroup;
+
+constexpr Requires kMayStart = lacks(kFull) & lacks(kLimit);
+constexpr Requires kKnownClass = lacks(kByDefault) & lacks(kFull);
+constexpr Requires kDefaultClass = has(kByDefault) & lacks(kFull);
+constexpr Requires kSole = has(kCurrent) & lacks(kOther);
+constexpr Requires kReplaceable = has(kCurrent) & has(kOther);
+constexpr Requires kFresh = lacks(kRekey) & lacks(kCollide);
+constexpr Requires kHonest = lacks(kClaim) & has(kClassOk) & lacks(kWeaker);
+
+constexpr std::array kRows{
+    // n: a keying request for a pair without an instance (§3.2.1), or once more for one with
+    Row{Story::n_clear, kNone, Event::request, is_class(clear) & kKnownClass, Run::conclude_class,
+        To::clear_text},
+    Row{Story::n_deny, kNone, Event::request, is_class(ClassGroup::deny) & kKnownClass, Run::conclude_class,
+        To::deny},
+    Row{Story::n_accept_only, kNone, Event::request, is_class(accept_only) & kKnownClass, Run::conclude_class,
+        To::clear_text},
+    Row{Story::n_configured, kNone, Event::request, is_class(configured) & lacks(kFull), Run::nothing,
+        To::pending},
+    Row{Story::n_configured, kPending, Event::no_tunnel, kAlways, Run::conclude, To::fail},
+    Row{Story::n_oe, kNone, Event::request, is_class(oe) & kMayStart& lacks(kByDefault), Run::start_lookup,
+        To::potential},
+    Row{Story::n_none, kNone, Event::request, is_class(clear) & kDefaultClass, Run::conclude_class,
+        To::clear_text},
+    Row{Story::n_none, kNone, Event::request, is_class(ClassGroup::deny) & kDefaultClass, Run::conclude_class,
+        To::deny},
+    Row{Story::n_none, kNone, Event::request, is_class(accept_only) & kDefaultClass, Run::conclude_class,
+        To::clear_text},
+    Row{Story::n_none, kNone, Event::request, is_class(oe) & kMayStart& has(kByDefault), Run::start_lookup,
+        To::potential},
+    Row{Story::n_limit, kNone, Event::request, is_class(oe) & lacks(kFull) & has(kLimit), Run::conclude,
+        To::fail},
+    Row{Story::n_full, kNone, Event::request, has(kFull), Run::answer_only, To::gone},
+    Row{Story::n_repeat, kSeeking, Event::request, kAlways, Run::nothing, To::same},
+    Row{Story::n_reapply, kKeyed | kFailed, Event::request, kAlways, Run::reapply, To::same},
+
+    // p: what DNS said (§3.2.4)
+    Row{Story::p_found, kSeeking, Event::candidate, kAlways, Run::start_exchange, To::pending},
+    Row{Story::p_found, kFailed, Event::candidate, kAlways, Run::start_exchange, To::same},
+    Row{Story::p_key, kSeeking | kFailed, Event::candidate_no_key, kAlways, Run::ask_key, To::same},
+    Row{Story::p_no_key, kSeeking | kFailed, Event::key_missing, has(kMore), Run::next_gateway, To::same},
+    Row{Story::p_no_key, kSeeking, Event::key_missing, lacks(kMore), Run::conclude, To::fail},
+    Row{Story::p_unusable, kPotential, Event::unusable, kAlways, Run::conclude, To::fail},
+    Row{Story::p_none, kPotential, Event::absent, kAlways, Run::conclude, To::fail},
+    Row{Story::p_dnsfail, kPotential, Event::dns_failed, kAlways, Run::conclude, To::fail},
+    Row{Story::p_bogus, kPotential, Event::bogus, kAlways, Run::conclude, To::deny, true},
+    Row{Story::p_malformed, kPotential, Event::malformed, kAlways, Run::conclude, To::deny, true},
+
+    // g: what the gateway said (§3.2.5); failure only after the last gateway
+    Row{Story::g_silence, kPending | kFailed, Event::silence, has(kMore), Run::next_gateway, To::same},
+    Row{Story::g_silence, kPending, Event::silence, lacks(kMore), Run::conclude, To::fail},
+    Row{Story::g_dead, kPending | kFailed, Event::dead_channel, kAlways, Run::fresh_exchange, To::same},
+    Row{Story::g_signature, kPending | kFailed, Event::bad_signature, has(kMore), Run::next_gateway, To::same,
+        true},
+    Row{Story::g_signature, kPending, Event::bad_signature, lacks(kMore), Run::conclude, To::fail, true},
+    Row{Story::g_refused, kPending | kFailed, Event::refused, has(kMore), Run::next_gateway, To::same},
+    Row{Story::g_refused, kPending, Event::refused, lacks(kMore), Run::conclude, To::fail},
+    Row{Story::g_child, kPending | kFailed, Event::child_refused, has(kMore), Run::next_gateway, To::same},
+    Row{Story::g_child, kPending, Event::child_refused, lacks(kMore), Run::conclude, To::fail},
+    Row{Story::g_full, kPending | kFailed, Event::channel_full, kAlways, Run::fresh_exchange, To::same},
+    Row{Story::g_limit, kPending, Event::too_many, kAlways, Run::conclude, To::fail},
+    Row{Story::g_hold_limit, kSeeking, Event::hold_timer, kAlways, Run::hold_over, To::fail},
+    Row{Story::g_keyed, kSeeking, Event::child_installed, has(kInitiator), Run::adopt, To::keyed},
+    Row{Story::g_late, kFailed, Event::key_missing, lacks(kMore), Run::forget_late, To::same},
+    Row{Story::g_late, kFailed, Event::silence, lacks(kMore), Run::forget_late, To::same},
+    Row{Story::g_late, kFailed, Event::bad_signature, lacks(kMore), Run::forget_late, To::same, true},
+    Row{Story::g_late, kFailed, Event::refused, lacks(kMore), Run::forget_late, To::same},
+    Row{Story::g_late, kFailed, Event::child_refused, lacks(kMore), Run::forget_late, To::same},
+    Row{Story::g_late, kFailed, Event::too_many, kAlways, Run::forget_late, To::same},
+    Row{Story::g_late, kFailed, Event::late_timer, kAlways, Run::forget_late, To::same},
+
+    // f: a failure is looked at again (§3.2.7)
+    Row{Story::f_late, kFailed | kNone | kExpired, Event::child_installed, has(kInitiator), Run::adopt,
+        To::keyed},
+    Row{Story::f_peer, kFailed, Event::child_installed, lacks(kInitiator), Run::adopt, To::keyed},
+    Row{Story::f_look, in(State::clear_text, State::deny), Event::lifespan_timer, kAlways, Run::ask_use,
+        To::expiring},
+    Row{Story::f_used, kExpiringFailed, Event::used_report, has(kUsed) & has(kOver) & lacks(kLimit),
+        Run::relookup, To::potential},
+    Row{Story::f_defer, kExpiringFailed, Event::used_report, has(kUsed) & has(kOver) & has(kLimit),
+        Run::defer, To::back},
+    Row{Story::f_idle, kExpiringFailed, Event::used_report, lacks(kUsed) & has(kOver), Run::close,
+        To::expired},
+
+    // s: crossed initiation (RFC 7296 §2.8.1)
+    Row{Story::s_peer_first, kSeeking, Event::child_installed, lacks(kInitiator), Run::adopt, To::keyed},
+    Row{Story::s_both, kKeyed, Event::child_installed, lacks(kRekey) & has(kCollide), Run::adopt_crossed,
+        To::same},
+
+    // k: keyed (§3.2.6)
+    Row{Story::k_soft, kKeyed, Event::soft_expiry, has(kCurrent) & lacks(kRekeying), Run::begin_rekey,
+        To::same},
+    Row{Story::k_soft, kKeyed, Event::soft_expiry, has(kCurrent) & has(kRekeying), Run::nothing, To::same},
+    Row{Story::k_old, kKeyed, Event::soft_expiry, lacks(kCurrent), Run::nothing, To::same},
+    Row{Story::k_rekey_own, kKeyed, Event::child_installed, has(kRekey) & lacks(kCollide) & has(kInitiator),
+        Run::adopt_rekey, To::same},
+    Row{Story::k_rekey_peer, kKeyed, Event::child_installed,
+        has(kRekey) & lacks(kCollide) & lacks(kInitiator), Run::adopt_rekey, To::same},
+    Row{Story::k_rekey_both, kKeyed, Event::child_installed, has(kRekey) & has(kCollide), Run::adopt_crossed,
+        To::same},
+    Row{Story::k_rekey_fail, kKeyed, Event::rekey_failed, kAlways, Run::end_rekey, To::same},
+    Row{Story::k_move, kKeyed, Event::first_esp, has(kBetter), Run::move, To::same},
+    Row{Story::k_move, kKeyed, Event::first_esp, lacks(kBetter), Run::nothing, To::same},
+    Row{Story::k_move, kKeyed, Event::move_timer, has(kBetter), Run::move, To::same},
+    Row{Story::k_move, kKeyed, Event::move_timer, lacks(kBetter), Run::nothing, To::same},
+    Row{Story::k_hard, kKeyed, Event::hard_expiry, kSole, Run::rehold, To::potential},
+    Row{Story::k_hard, kKeyed, Event::hard_expiry, kReplaceable, Run::fall_back, To::same},
+    Row{Story::k_old, kKeyed, Event::hard_expiry, lacks(kCurrent), Run::drop_child, To::same},
+    Row{Story::k_delete, kKeyed, Event::child_deleted, kSole, Run::close, To::expired},
+    Row{Story::k_rekey_peer, kKeyed, Event::child_deleted, kReplaceable, Run::fall_back, To::same},
+    Row{Story::k_old, kKeyed, Event::child_deleted, lacks(kCurrent), Run::drop_child, To::same},
+    Row{Story::k_hint, kKeyed, Event::hint, kAlways, Run::check_liveness, To::same},
+    Row{Story::k_dead, kKeyed, Event::child_dead, kSole, Run::rehold, To::potential},
+    Row{Story::k_dead, kKeyed, Event::child_dead, kReplaceable, Run::fall_back, To::same},
+    Row{Story::k_old, kKeyed, Event::child_dead, lacks(kCurrent), Run::drop_child, To::same},
+    Row{Story::k_second, kKeyed, Event::child_installed, kFresh& lacks(kSamePeer), Run::adopt_new, To::same},
+    Row{Story::k_ike_gone, kKeyed, Event::ike_gone, kSole, Run::close, To::expired},
+    Row{Story::k_ike_gone, kKeyed, Event::ike_gone, kReplaceable, Run::fall_back, To::same},
+    Row{Story::k_old, kKeyed, Event::ike_gone, lacks(kCurrent), Run::drop_child, To::same},
+
+    // l: looked at now and then (§3.4.1)
+    Row{Story::l_look, in(State::keyed, State::clear_text, State::deny), Event::look_timer, kAlways,
+        Run::ask_use, To::expiring},
+    Row{Story::l_ask, in(State::expiring_keyed) | kExpiringFailed, Event::ask_timer, kAlways, Run::ask_use,
+        To::same},
+    Row{Story::l_used, in(State::expiring_keyed), Event::used_report, has(kUsed), Run::look_later, To::back},
+    Row{Story::l_used, kExpiringFailed, Event::used_report, has(kUsed) & lacks(kOver), Run::look_later,
+        To::back},
+    Row{Story::l_unused, in(State::expiring_keyed), Event::used_report, lacks(kUsed), Run::close,
+        To::expired},
+    Row{Story::l_unused, kExpiringFailed, Event::used_report, lacks(kUsed) & lacks(kOver), Run::close,
+        To::expired},
+
+    // e: closing (§3.2.8)
+    Row{Story::e_close, kExpired, Event::removed_report, kAlways, Run::gone, To::gone},
+    Row{Story::e_close, kExpired, Event::close_timer, kAlways, Run::gone, To::gone},
+    Row{Story::e_close, kLive, Event::removed_report, kAlways, Run::nothing, To::same},
+    Row{Story::e_datagram, kExpired, Event::request, kAlways, Run::restart, To::gone},
+
+    // x
+    Row{Story::x_clear, kLive, Event::clear, kAlways, Run::close, To::expired},
+    Row{Story::x_clear, kExpired, Event::clear, kAlways, Run::nothing, To::same},
+    Row{Story::x_shutdown, kLive, Event::shutdown, kAlways, Run::close, To::expired},
+    Row{Story::x_shutdown, kExpired, Event::shutdown, kAlways, Run::nothing, To::same},
+
+    // what an engine still says of exchanges and children that do not matter any more
+    Row{Story::k_old, kSeeking | kFailed | kExpired, Event::child_deleted, kAlways, Run::drop_child,
+        To::same},
+    Row{Story::k_old, kSeeking | kFailed | kExpired, Event::child_dead, kAlways, Run::drop_child, To::same},
+    Row{Story::k_old, kSeeking | kFailed | kExpired, Event::ike_gone, kAlways, Run::drop_child, To::same},
+    Row{Story::k_old, kSeeking | kFailed | kExpired, Event::hard_expiry, kAlways, Run::drop_child, To::same},
+    Row{Story::g_late, kKeyed | kExpired | kPotential, Event::silence, kAlways, Run::nothing, To::same},
+    Row{Story::g_late, kKeyed | kExpired | kPotential, Event::dead_channel, kAlways, Run::nothing, To::same},
+    Row{Story::g_late, kKeyed | kExpired | kPotential, Event::bad_signature, kAlways, Run::nothing, To::same},
+    Row{Story::g_late, kKeyed | kExpired | kPotential, Event::refused, kAlways, Run::nothing, To::same},
+    Row{Story::g_late, kKeyed | kExpired | kPotential, Event::child_refused, kAlways, Run::nothing, To::same},
+    Row{Story::g_late, kKeyed | kExpired | kPotential, Event::channel_full, kAlways, Run::nothing, To::same},
+    Row{Story::g_late, kKeyed | kExpired | kPotential, Event::too_many, kAlways, Run::nothing, To::same},
+
+    // r: a peer offers (§3.3); first its key, then its right to speak for a source
+    Row{Story::r_key, kOffered, Event::want_keys, lacks(kLimit), Run::ask_peer_keys, To::waiting},
+    Row{Story::r_budget, kOffered, Event::want_keys, has(kLimit), Run::give_no_keys, To::answered},
+    Row{Story::r_wait, kWaiting, Event::want_keys, kAlways, Run::nothing, To::same},
+    Row{Story::r_key, kWaiting, Event::keys_found, kAlways, Run::give_keys, To::answered},
+    Row{Story::r_no_key, kWaiting, Event::keys_missing, kAlways, Run::give_no_keys, To::answered},
+    Row{Story::r_claim, kOffered, Event::want_source, has(kClaim), Run::refuse, To::answered, true},
+    Row{Story::r_class, kOffered, Event::want_source, lacks(kClaim) & lacks(kClassOk), Run::refuse,
+        To::answered},
+    Row{Story::r_weaker, kOffered, Event::want_source, lacks(kClaim) & has(kClassOk) & has(kWeaker),
+        Run::refuse, To::answered, true},
+    Row{Story::r_self, kOffered, Event::want_source, kHonest& has(kSelf), Run::allow, To::answered},
+    Row{Story::r_source, kOffered, Event::want_source, kHonest& lacks(kSelf) & lacks(kLimit), Run::ask_source,
+        To::waiting},
+    Row{Story::r_budget, kOffered, Event::want_source, kHonest& lacks(kSelf) & has(kLimit), Run::refuse,
+        To::answered},
+    Row{Story::r_wait, kWaiting, Event::want_source, kAlways, Run::nothing, To::same},
+    Row{Story::r_delegated, kWaiting, Event::source_named, kAlways, Run::allow, To::answered},
+    Row{Story::r_undelegated, kWaiting, Event::source_unnamed, kAlways, Run::refuse, To::answered, true},
+    Row{Story::r_install, kNone | kExpired, Event::child_installed, lacks(kInitiator), Run::adopt, To::keyed},
+    Row{Story::r_identical, kKeyed, Event::child_installed, kFresh& has(kSamePeer), Run::adopt_new, To::same},
+};
+
+constexpr bool overlap(const Row& a, const Row& b) {
+    return (a.from & b.from) != 0 && a.event == b.event &&
+           ((a.requires_.value ^ b.requires_.value) & a.requires_.mask & b.requires_.mask) == 0;
+}
+constexpr bool disjoint() {
+    for (std::size_t i = 0; i < kRows.size(); ++i)
+        for (std::size_t j = i + 1; j < kRows.size(); ++j)
+            if (overlap(kRows[i], kRows[j])) return false;
+    return true;
+}
+static_assert(disjoint(),
+              "two rows of the connection machine apply to one event: which one would depend on order");
+
+constexpr bool sane() {
+    for (const Row& row : kRows)
+        if (row.from == 0 || (row.requires_.value & ~row.requires_.mask) != 0) return false;
+    return true;
+}
+static_assert(sane(), "a row demands a fact both ways, or starts nowhere");
+
+constexpr std::array kForeign{
+    ForeignRow{Story::p_channel,
+               "ike: an established channel with the same identity, key and verdict is reused"},
+    ForeignRow{Story::g_retry,
+               "ike: COOKIE, INVALID_KE_PAYLOAD and TEMPORARY_FAILURE are tried again, bounded"},
+    ForeignRow{Story::g_unprotected, "ike: counted; never decides and never shortens the wait"},
+    ForeignRow{Story::r_threshold, "ike: cookie beyond the half-open bounds"},
+    ForeignRow{Story::r_auth, "ike: any of the published keys verifies the signature"},
+    ForeignRow{Story::r_configured, "a later issue: no peer is configured yet"},
+    ForeignRow{Story::k_key_gone, "a later issue"},
+    ForeignRow{Story::l_stale, "a later issue: noted when a look finds the DNS answer stale"},
+    ForeignRow{Story::l_changed, "a later issue"},
+    ForeignRow{Story::l_bad, "a later issue"},
+};
+
+struct StoryText {
+    std::string_view name, help;
+};
+constexpr std::array<StoryText, kNumStories> kStoryTexts{{
+#define OEGATE_STORY_TEXT(id, name, help) {name, help},
+    OEGATE_STORIES(OEGATE_STORY_TEXT)
+#undef OEGATE_STORY_TEXT
+}};
+
+template <std::size_t N, class E>
+std::string_view pick(const std::array<std::string_view, N>& names, E value) {
+    const auto i = static_cast<std::size_t>(value);
+    return i < N ? names[i] : "?";
+}
+
+constexpr std::array<std::string_view, static_cast<std::size_t>(State::kCount)> kStateNames{
+    "none",           "potential",     "pending", "keyed", "clear-text", "deny",    "expiring-keyed",
+    "expiring-clear", "expiring-deny", "expired", "gone",  "offered",    "waiting", "answered"};
+constexpr std::array<std::string_view, static_cast<std::size_t>(Event::kCount)> kEventNames{
+    "request",       "candidate",      "candidate-no-key", "key-missing",  "unusable",     "absent",
+    "dns-failed",    "bogus",          "malformed",        "silence",      "dead-channel", "bad-signature",
+    "refused",       "child-refused",  "channel-full",     "too-many",     "no-tunnel",    "hold-timer",
+    "late-timer",    "lifespan-timer", "look-timer",       "ask-timer",    "move-timer",   "close-timer",
+    "used-report",   "removed-report", "child-installed",  "first-esp",    "soft-expiry",  "hard-expiry",
+    "rekey-failed",  "child-deleted",  "child-dead",       "ike-gone",     "hint",         "clear",
+    "shutdown",      "want-keys",      "keys-found",       "keys-missing", "want-source",  "source-named",
+    "source-unnamed"};
+constexpr std::array<std::string_view, 37> kRunNames{"nothing",
+                                                     "note",
+                                                     "start lookup",
+                                                     "look up again",
+                                                     "answer only",
+                                                     "ask key",
+                                                     "start exchange",
+                                                     "fresh exchange",
+                                                     "next gateway",
+                                                     "conclude",
+                                                     "conclude by class",
+                                                     "hold over",
+                                                     "forget late",
+                                                     "adopt",
+                                                     "adopt crossed",
+                                                     "adopt rekey",
+                                                     "adopt new",
+                                                     "move",
+                                                     "begin rekey",
+                                                     "end rekey",
+                                                     "drop child",
+                                                     "fall back",
+                                                     "hold again",
+                                                     "check liveness",
+                                                     "ask use",
+                                                     "look later",
+                                                     "defer",
+                                                     "reapply",
+                                                     "close",
+                                                     "gone",
+                                                     "restart",
+                                                     "ask peer keys",
+                                                     "give keys",
+                                                     "give no keys",
+                                                     "allow",
+                                                     "refuse",
+                                                     "ask source"};
+constexpr std::array<std::string_view, 13> kToNames{
+    "same",       "fail", "back",    "expiring", "potential", "pending", "keyed",
+    "clear-text", "deny", "expired", "gone",     "waiting",   "answered"};
+constexpr std::array<std::string_view, 22> kFactNames{
+    "class",         "class",        "class",          "by default",      "bound reached", "connections full",
+    "more gateways", "held",         "used",           "lifespan over",   "ours",          "rekey",
+    "crossed",       "same peer",    "in use",         "another SA pair", "rekeying",      "better",
+    "claims ours",   "class allows", "weaker verdict", "own address"};
+
+}  // namespace
+
+std::span<const Row> rows() {
+    return kRows;
+}
+std::span<const ForeignRow> foreign_rows() {
+    return kForeign;
+}
+
+const Row* find_row(State state, Event event, Facts facts) {
+    for (const Row& row : kRows)
+        if ((row.from & in(state)) != 0 && row.event == event && row.requires_.holds(facts)) return &row;
+    return nullptr;
+}
+
+std::string_view to_text(Story s) {
+    const auto i = static_cast<std::size_t>(s);
+    return i < kNumStories ? kStoryTexts[i].name : "?";
+}
+std::string_view help(Story s) {
+    const auto i = static_cast<std::size_t>(s);
+    return i < kNumStories ? kStoryTexts[i].help : "?";
+}
+std::string_view reason_text(std::uint16_t reason) {
+    return to_text(static_cast<Story>(reason));
+}
+std::string_view to_text(State s) {
+    return pick(kStateNames, s);
+}
+std::string_view to_text(Event e) {
+    return pick(kEventNames, e);
+}
+std::string_view to_text(Run r) {
+    return pick(kRunNames, r);
+}
+std::string_view to_text(To t) {
+    return pick(kToNames, t);
+}
+std::string_view fact_text(unsigned bit) {
+    return bit < kFactNames.size() ? kFactNames[bit] : "?";
+}
+
+}  // namespace oegate::keying

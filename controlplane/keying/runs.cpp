@@ -1,0 +1,341 @@
+// What rows do. The state has changed already when a function here runs; here only
+// actions are emitted and the instance's own data and timers change.
+#include "keying/machine.hpp"
+
+namespace oegate::keying {
+
+void Keying::Impl::run(Connection& c, const Row& row, State from, const Step& s, Time now) {
+    const config::Timers& t = config.timers;
+    static const NewChild kNoChild;
+    const NewChild& added = s.new_child != nullptr ? *s.new_child : kNoChild;
+    switch (row.run) {
+        case Run::nothing:
+        case Run::note:
+            return;
+        case Run::start_lookup:
+            c.policy = FlowState::hold;  // the worker's request says so
+            c.reason = row.story;
+            c.created = now;
+            start_lookup(c, now);
+            return;
+        case Run::relookup:
+            start_lookup(c, now);
+            return;
+        case Run::answer_only: {
+            // No instance may be made, and a hold must end: the held datagrams get their
+            // answer, and the next one asks again.
+            const bool pass = c.match.kind == ClassKind::oe_permissive ||
+                              c.match.kind == ClassKind::always_clear_text ||
+                              c.match.kind == ClassKind::oe_accept_only;
+            set_policy(c, pass ? FlowState::pass : FlowState::deny, row.story);
+            actions.push_back(DropPolicy{c.pair});
+            erase(c.id);
+            return;
+        }
+        case Run::ask_key:
+            if (c.candidate() == nullptr) return;
+            c.asking_key = true;
+            actions.push_back(LookUpKeys{c.id, c.candidate()->id});
+            return;
+        case Run::start_exchange:
+            start_exchange(c, c.fresh);
+            return;
+        case Run::fresh_exchange:
+            start_exchange(c, true);
+            return;
+        case Run::next_gateway:
+            ++c.at;
+            walk(c, now);
+            return;
+        case Run::conclude:
+            if (row.story == Story::n_limit) c.lifespan = t.short_failure;
+            if (row.story == Story::n_configured) c.lifespan = t.normal_failure;
+            stop_seeking(c);
+            conclude(c, row.story, now);
+            return;
+        case Run::conclude_class:
+            conclude(c, row.story, now);
+            c.lifespan_at = kNever;
+            return;
+        case Run::hold_over:
+            c.lifespan =
+                std::min(c.lifespan > Duration::zero() ? c.lifespan : t.short_failure, t.short_failure);
+            if (c.exchange || c.asking_key)
+                c.late_at = now + t.late_exchange;
+            else
+                stop_seeking(c);
+            conclude(c, row.story, now);
+            return;
+        case Run::forget_late:
+            stop_seeking(c);
+            return;
+        case Run::adopt: {
+            if (c.created == Time{}) c.created = now;
+            stop_seeking(c);
+            forget_children(c, true);
+            c.rekeying = false;
+            c.lifespan_at = c.ask_at = c.close_at = kNever;
+            c.look_at = now + t.look_again_first;
+            Child& child = add_child(c, added, now);
+            c.verdict = added.verdict;
+            if (child.info.initiator)
+                move_to(c, child.info.child, row.story);
+            else
+                child.move_at = now + kMoveAfter, c.reason = row.story;
+            return;
+        }
+        case Run::adopt_crossed:
+            settle_rivals(c, add_child(c, added, now), row.story, now);
+            return;
+        case Run::adopt_rekey: {
+            Child& child = add_child(c, added, now);
+            if (!child.info.initiator) return;  // moves on first valid ESP, or on the old one's delete
+            c.rekeying = false;
+            move_to(c, child.info.child, row.story);
+            return;
+        }
+        case Run::adopt_new:
+            adopt_new(c, row, added, now);
+            return;
+        case Run::move:
+            move_to(c, s.child, c.reason);
+            return;
+        case Run::begin_rekey:
+            c.rekeying = true;
+            actions.push_back(RekeyChild{s.child});
+            return;
+        case Run::end_rekey:
+            c.rekeying = false;
+            return;
+        case Run::drop_child:
+            drop_child(c, s.child);
+            return;
+        case Run::fall_back:
+            fall_back(c, s, row.story);
+            return;
+        case Run::rehold:
+            c.fresh = row.story == Story::k_dead;
+            forget_children(c, row.story != Story::k_dead);
+            set_policy(c, FlowState::hold, row.story);
+            start_lookup(c, now);
+            return;
+        case Run::check_liveness:
+            if (c.current) actions.push_back(CheckLiveness{*c.current});
+            return;
+        case Run::ask_use:
+            c.ask_at = now + kAskAgain;
+            actions.push_back(AskUse{c.pair, c.current});
+            return;
+        case Run::look_later:
+            c.look_at = now + t.look_again;
+            return;
+        case Run::defer:
+            c.lifespan_at = now + t.requery;
+            return;
+        case Run::reapply:
+            if (c.policy == FlowState::pass || c.policy == FlowState::deny || c.current)
+                set_policy(c, c.policy, c.reason);
+            return;
+        case Run::close:
+            stop_seeking(c);
+            forget_children(c, from == State::keyed || from == State::expiring_keyed);
+            c.lifespan_at = c.look_at = c.ask_at = kNever;
+            c.close_at = now + kCloseWithin;
+            c.policy = FlowState::none;
+            c.reason = row.story;
+            actions.push_back(DropPolicy{c.pair});
+            return;
+        case Run::gone:
+        case Run::restart:
+            erase(c.id);
+            return;
+        case Run::ask_peer_keys:
+        case Run::give_keys:
+        case Run::give_no_keys:
+        case Run::allow:
+        case Run::refuse:
+        case Run::ask_source:
+            return;  // offers only
+    }
+}
+
+void Keying::Impl::set_policy(Connection& c, FlowState state, Story reason) {
+    c.policy = state;
+    c.reason = reason;
+    actions.push_back(ApplyPolicy{c.pair, state, c.match.kind, static_cast<std::uint16_t>(reason),
+                                  state == FlowState::encrypt ? c.current : std::nullopt});
+}
+
+void Keying::Impl::start_lookup(Connection& c, Time now) {
+    c.looking_up = true;
+    c.asking_key = c.exchange = c.tainted = false;
+    c.candidates.clear();
+    c.fates.clear();
+    c.at = 0;
+    c.lifespan = Duration::zero();
+    c.lifespan_at = c.look_at = c.ask_at = c.late_at = kNever;
+    c.hold_at = now + config.timers.hold;
+    actions.push_back(LookUpDelegation{c.id, c.pair.destination});
+}
+
+/// Ends whatever runs for this instance elsewhere.
+void Keying::Impl::stop_seeking(Connection& c) {
+    if (c.looking_up || c.asking_key) actions.push_back(AbandonLookup{c.id});
+    if (c.exchange) actions.push_back(ForgetExchange{c.id});
+    c.looking_up = c.asking_key = c.exchange = c.fresh = false;
+    c.hold_at = c.late_at = kNever;
+}
+
+void Keying::Impl::walk(Connection& c, Time now) {
+    if (c.candidate() == nullptr) return;
+    const discovery::Candidate& candidate = *c.candidate();
+    const std::string detail = "gateway " + candidate.gateway.text() + ", identity " + candidate.id.text() +
+                               ", DNS " + std::string(to_text(candidate.verdict));
+    step(c, {candidate.keys.empty() ? Event::candidate_no_key : Event::candidate, detail}, now);
+}
+
+void Keying::Impl::start_exchange(Connection& c, bool fresh) {
+    if (c.candidate() == nullptr) return;
+    const discovery::Candidate& candidate = *c.candidate();
+    c.exchange = true;
+    c.fresh = fresh;
+    ike::Initiate request;
+    request.connection = c.id;
+    request.pair = c.pair;
+    request.local = *realm.identity(candidate.gateway.family());
+    request.gateway = candidate.gateway;
+    request.peer = candidate.id;
+    request.keys = candidate.keys;
+    request.verdict = weakest(candidate.verdict, c.answer ? c.answer->verdict : candidate.verdict);
+    request.fresh = fresh;
+    actions.push_back(StartExchange{std::move(request)});
+}
+
+/// Tells the worker what a failure (or a class) means for this pair, and when to
+/// look at it again.
+void Keying::Impl::conclude(Connection& c, Story reason, Time now) {
+    c.hold_at = kNever;
+    c.lifespan_at = now + std::max(c.lifespan, kLeastLifespan);
+    c.look_at = now + config.timers.look_again_first;
+    set_policy(c, c.state == State::clear_text ? FlowState::pass : FlowState::deny, reason);
+}
+
+// ---- SA pairs ------------------------------------------------------------------
+
+Child& Keying::Impl::add_child(Connection& c, const NewChild& info, Time now) {
+    by_child[info.child] = c.id;
+    Child child;
+    child.info = info;
+    child.installed = now;
+    c.children.push_back(std::move(child));
+    return c.children.back();
+}
+
+/// RFC 7296 §2.8.1: of two SA pairs made by crossing exchanges, the one made with the
+/// lowest of the four nonces is closed by the side that created it.
+void Keying::Impl::settle_rivals(Connection& c, Child& added, Story reason, Time now) {
+    Child* rival = nullptr;
+    for (Child& other : c.children)
+        if (&other != &added && !other.lost && !other.deleting &&
+            (added.info.replaces ? other.info.replaces == added.info.replaces
+                                 : other.info.initiator != added.info.initiator))
+            rival = &other;
+    if (rival == nullptr) return;
+    Child& loser = added.info.lowest_nonce < rival->info.lowest_nonce ? added : *rival;
+    Child& winner = &loser == &added ? *rival : added;
+    loser.lost = true;
+    loser.move_at = kNever;
+    loser.close = loser.info.initiator;
+    c.rekeying = false;
+    if (c.current == winner.info.child)
+        sweep(c);
+    else if (winner.info.initiator)
+        move_to(c, winner.info.child, reason);
+    else
+        winner.move_at = std::min(winner.move_at, now + kMoveAfter), sweep(c);
+}
+
+/// r.identical, k.second: a later SA pair takes over once it is used.
+void Keying::Impl::adopt_new(Connection& c, const Row& row, const NewChild& added, Time now) {
+    if (row.story == Story::r_identical)
+        for (Child& old : c.children) {
+            old.lost = old.close = true;
+            old.move_at = kNever;
+        }
+    Child& child = add_child(c, added, now);
+    c.verdict = added.verdict;
+    c.rekeying = false;
+    c.reason = row.story;
+    if (child.info.initiator)
+        move_to(c, child.info.child, row.story);
+    else
+        child.move_at = now + kMoveAfter;
+}
+
+void Keying::Impl::move_to(Connection& c, ike::ChildId id, Story reason) {
+    Child* child = c.child(id);
+    if (child == nullptr) return;
+    leave_peer(c);
+    c.current = id;
+    child->move_at = kNever;
+    peers[child->info.remote].connections.insert(c.id);
+    set_policy(c, FlowState::encrypt, reason);
+    if (child->info.initiator && child->info.replaces)  // the initiator of a rekey deletes (RFC 7296 §2.8)
+        if (Child* old = c.child(*child->info.replaces)) {
+            old->lost = old->close = true;
+        }
+    sweep(c);
+}
+
+/// Deletes what lost and is ours to close, as soon as no traffic of ours uses it.
+void Keying::Impl::sweep(Connection& c) {
+    for (Child& child : c.children)
+        if (child.close && c.current != child.info.child) delete_child(child);
+}
+
+void Keying::Impl::delete_child(Child& child) {
+    if (child.deleting) return;
+    child.deleting = true;
+    actions.push_back(DeleteChild{child.info.child});
+}
+
+void Keying::Impl::drop_child(Connection& c, ike::ChildId id) {
+    if (Child* child = c.child(id)) delete_child(*child);  // harmless when the engine has forgotten it
+    std::erase_if(c.children, [&](const Child& x) { return x.info.child == id; });
+    by_child.erase(id);
+}
+
+/// The child in use is gone, another one takes over (k.rekey-peer: the old one's delete).
+void Keying::Impl::fall_back(Connection& c, const Step& s, Story reason) {
+    const ike::ChildId gone = s.child;
+    ike::ChildId best = 0;
+    for (const Child& other : c.children)
+        if (other.info.child != gone && !other.lost && !other.deleting) best = other.info.child;
+    leave_peer(c);
+    c.current.reset();
+    drop_child(c, gone);
+    move_to(c, best, reason);
+}
+
+void Keying::Impl::forget_children(Connection& c, bool tell_peer) {
+    leave_peer(c);
+    for (Child& child : c.children) {
+        if (tell_peer) delete_child(child);
+        by_child.erase(child.info.child);
+    }
+    c.children.clear();
+    c.current.reset();
+    c.rekeying = false;
+}
+
+void Keying::Impl::leave_peer(Connection& c) {
+    const Child* child = c.current ? c.child(*c.current) : nullptr;
+    if (child == nullptr) return;
+    const auto it = peers.find(child->info.remote);
+    if (it == peers.end()) return;
+    it->second.connections.erase(c.id);
+    // A peer that was hinted at lately is kept, or leaving and coming would lift its limit.
+    if (it->second.connections.empty() && !it->second.hinted) peers.erase(it);
+}
+
+}  // namespace oegate::keying
