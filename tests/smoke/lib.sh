@@ -7,9 +7,16 @@ num_expected=0
 num_failed=0
 
 # expect WHAT EXPECTED SEEN: goes on after a failure, so that one run shows them all.
+# $OEGATE_SUMMARY, if set, is a file that gets a line of JSON for each (scripts/demo).
 expect() {
+    local ok
     num_expected=$((num_expected + 1))
-    if [ "$2" = "$3" ]; then
+    [ "$2" = "$3" ] && ok=true || ok=false
+    if [ -n "${OEGATE_SUMMARY:-}" ]; then
+        jq -nc --arg step "$story" --arg what "$1: $2" --arg seen "$3" --argjson ok $ok \
+            '{step: $step, expected: $what, seen: $seen, ok: $ok}' >>"$OEGATE_SUMMARY"
+    fi
+    if [ $ok = true ]; then
         printf 'ok      %s: %s\n' "$1" "$3"
     else
         num_failed=$((num_failed + 1))

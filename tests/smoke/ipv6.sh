@@ -1,0 +1,13 @@
+# the same over IPv6: the first ping is answered, hosts and gateways speak no IPv4
+#
+#   alice ─────────── sg-a ════ Internet ════ sg-b ─────────── bob
+#   2001:db8:a::65    2001:db8:1::4   2001:db8:1::5            2001:db8:b::66
+# shellcheck shell=bash
+. "$root/tests/smoke/lab.sh"
+gateways_of() { gate sg-a --json show tunnels | jq -r '.tunnels[] | select(.dst == "2001:db8:b::66") | .gateway'; }
+
+expect "state before" none "$(flow sg-a 2001:db8:a::65 2001:db8:b::66 state)"
+expect "icmp_seq answered" "1 2 3 4 5" "$(ping_from alice 2001:db8:b::66 5)"
+expect "state of the flow" encrypt "$(flow sg-a 2001:db8:a::65 2001:db8:b::66 state)"
+expect "gateway of the tunnel" 2001:db8:1::5 "$(gateways_of)"
+expect "pings of 1400 bytes answered" "1 2 3" "$(ping_from alice 2001:db8:b::66 3 -s 1392)"

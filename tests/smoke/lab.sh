@@ -1,0 +1,29 @@
+# What the stories of the draft's diagram use: the lab of scripts/lab, up and cold, and
+# short words for its nodes and gateways. Sourced by a story. Under scripts/demo
+# ($OEGATE_LAB is set) the stories share one lab; else each brings its own up.
+# shellcheck shell=bash
+
+step=$story
+if [ -z "${OEGATE_LAB:-}" ]; then
+    export OEGATE_LAB=$out/lab OEGATE_BUILD=$build
+    "$root/scripts/lab" up || { tail -n 30 "$out"/lab/*.log; exit 1; }
+fi
+lab=$OEGATE_LAB
+
+at() { local node=$1; shift; ip netns exec "oe-$node" "$@"; }
+gate() { local gw=$1; shift; "$build/controlplane/cli/oegate" --socket "$lab/$gw/oegate.sock" "$@"; }
+show() { printf '$ %s\n' "${*/#gate/oegate@}"; "$@" 2>&1 | sed 's/^/  /' || true; }
+# drops GW REASON: how often, all interfaces together.
+drops() { gate "$1" --json show drops | jq "[.drops[] | select(.reason == \"$2\") | .count] | add // 0"; }
+# flow GW SRC DST FIELD: a field of the pair's flow, or none.
+flow() { gate "$1" --json show flows "$2" "$3" 2>/dev/null | jq -r ".flows[0].$4 // \"none\"" | grep . || echo none; }
+flow_is() { [ "$(flow "$1" "$2" "$3" state)" = "$4" ]; }
+# ping_from NODE DST COUNT [OPTIONS]: the icmp_seq that were answered, as "1 2 3".
+ping_from() {
+    local node=$1 dst=$2 count=$3
+    shift 3
+    at "$node" ping -n -i 0.2 -W 5 -c "$count" "$@" "$dst" 2>/dev/null |
+        sed -n 's/.*icmp_seq=\([0-9]*\) .*time=.*/\1/p' | paste -sd' '
+}
+# random_pattern: 16 random bytes in hex, as ping -p wants them.
+random_pattern() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
