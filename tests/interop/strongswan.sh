@@ -1,0 +1,45 @@
+# strongSwan with the Linux kernel's ESP, found in the signed reverse zone: keyed from either side
+#
+#   alice ── sg-a ════ Internet ════ sg-d (User-Mode Linux, strongSwan) ── dave
+#            oegate                  192.1.1.6                             192.3.0.68
+# shellcheck shell=bash disable=SC2154
+. "$root/tests/interop/uml.sh"
+export OEGATE_LAB_STRANGER=yes
+. "$root/tests/smoke/lab.sh"
+
+swan() { guest 20 "swanctl $* --uri unix:///run/swan/vici"; }
+from_dave() { guest 30 "ping -n -i 0.2 -W 5 -c $1 -I 192.3.0.68 192.1.0.65" | sed -n 's/.*icmp_seq=\([0-9]*\) .*time=.*/\1/p' | paste -sd' '; }
+children() { swan --list-sas | grep -c INSTALLED || true; }
+tunnels() { gate sg-a --json show tunnels | jq "[.tunnels[] | select(.dst == \"192.3.0.68\")] | length"; }
+no_tunnel() { [ "$(tunnels)" = 0 ]; }
+no_child() { [ "$(children)" = 0 ]; }
+spis() { gate sg-a --json show tunnels | jq -r '.tunnels[] | select(.dst == "192.3.0.68") | .spi_in' | sort | paste -sd' '; }
+
+mkdir -p "$out/sg-d"
+cp "$lab/keys/sg-d.pem" "$out/sg-d/"
+for gw in sg-a sg-d; do openssl pkey -in "$lab/keys/$gw.pem" -pubout -out "$out/sg-d/$gw.pub.pem"; done
+boot sg-d eth0 "$root/tests/interop/strongswan-setup.sh"
+
+expect "oegate initiates: icmp_seq of Alice's pings to Dave answered" "1 2 3 4 5" "$(ping_from alice 192.3.0.68 5)"
+expect "children at strongSwan" 1 "$(children)"
+expect "Dave's pings to Alice answered" "1 2 3" "$(from_dave 3)"
+expect "full-size pings answered" "1 2 3" "$(ping_from alice 192.3.0.68 3 -s 1472 -M dont)"
+
+before=$(spis)
+expect_ok "strongSwan rekeys the child" swan --rekey --child dave-alice
+expect "pings across the rekey answered" "1 2 3 4 5" "$(ping_from alice 192.3.0.68 5)"
+expect "the child has new SPIs" yes "$([ "$(spis)" != "$before" ] && echo yes || echo no)"
+
+expect_ok "strongSwan deletes" swan --terminate --ike oegate --timeout 10
+wait_for 10 no_tunnel || true
+expect "tunnels at sg-a after strongSwan's delete" 0 "$(tunnels)"
+
+expect_ok "strongSwan initiates" swan --initiate --child dave-alice --timeout 15
+expect "Dave's pings to Alice answered" "1 2 3" "$(from_dave 3)"
+expect "Alice's pings to Dave answered" "1 2 3" "$(ping_from alice 192.3.0.68 3)"
+expect "state at sg-a" encrypt "$(flow sg-a 192.1.0.65 192.3.0.68 state)"
+
+expect_ok "oegate deletes" gate sg-a tunnel delete 192.1.0.65 192.3.0.68
+wait_for 10 no_child || true
+expect "children at strongSwan after oegate's delete" 0 "$(children)"
+halt_guest
