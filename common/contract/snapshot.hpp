@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <array>
-#include <string>
 
 #include "contract/drop.hpp"
 #include "contract/sa.hpp"
