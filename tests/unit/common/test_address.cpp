@@ -1,3 +1,4 @@
+// Addresses, prefixes and pairs: text and wire forms, reverse names, containment.
 #include "net/address.hpp"
 
 #include "catch.hpp"

@@ -1,3 +1,4 @@
+// Byte strings: text forms, the bounds-checked cursor, checksums, secrets, randomness.
 #include "base/bytes.hpp"
 
 #include "base/cursor.hpp"

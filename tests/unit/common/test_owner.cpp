@@ -1,3 +1,4 @@
+// owner(): symmetric, spread evenly, and seeded, so that no stranger aims at one worker.
 #include "net/owner.hpp"
 
 #include "base/random.hpp"
