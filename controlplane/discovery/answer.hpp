@@ -2,6 +2,7 @@
 // believe it. Produced by discovery, read by keying, ike and `show dns`.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,10 @@
 namespace oegate::discovery {
 
 enum class RecordType : std::uint16_t { txt = 16, key = 25, ipseckey = 45 };
+
+/// Verdicts here are secure (AD from a resolver on a trusted path), bogus, or
+/// indeterminate: AD = 0 cannot tell insecure from indeterminate, so insecure is
+/// never claimed before there is a validator of our own.
 
 /// A gateway that may be tried for an address.
 struct Candidate {
@@ -44,6 +49,9 @@ struct DelegationAnswer {
     Outcome outcome = Outcome::failed;
     Verdict verdict = Verdict::indeterminate;
     std::vector<Candidate> candidates;
+    /// Secure TXT `=@FQDN` delegations: whom a responder may believe, never a place
+    /// to go to (their gateway is unspecified). Filled whatever the outcome.
+    std::vector<Candidate> identities;
     Duration lifetime{};  // how long the answer holds (TTL; SOA MINIMUM for absence; RRSIG)
     std::string detail;   // one line for logs and explain
     std::vector<SeenRecord> records;

@@ -4,9 +4,11 @@
 // simulation a lossy virtual network. No thread, no clock, no socket in here.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "base/random.hpp"
 #include "config/config.hpp"
@@ -49,10 +51,24 @@ struct CachedAnswer {
     Duration left{};
 };
 
+struct Counters {
+    std::uint64_t lookups = 0;
+    std::uint64_t cache_hits = 0;
+    std::uint64_t sent = 0;        // queries, repetitions included
+    std::uint64_t received = 0;    // answers that matched
+    std::uint64_t mismatched = 0;  // wrong ID, question or kind, or no DNS at all
+    std::uint64_t tcp = 0;         // asked again after truncation
+    std::uint64_t servfail = 0;    // asked again with CD = 1
+    std::uint64_t refused = 0;     // questions beyond the bound of waiting ones
+    auto operator<=>(const Counters&) const = default;
+};
+
 class Discovery {
   public:
-    /// random picks among equal precedences and makes query IDs; it must outlive this.
-    Discovery(const config::Dns& config, Random& random);
+    /// config is copied. random picks among equal precedences and makes query IDs;
+    /// it must outlive this. wall_seconds: seconds since the epoch, so that signed
+    /// answers do not outlive their RRSIG; without it only TTLs count.
+    Discovery(const config::Dns& config, Random& random, std::function<std::int64_t()> wall_seconds = {});
     ~Discovery();
 
     /// IPSECKEY, TXT and KEY at the reverse name of owner, in parallel. Answers from
@@ -80,6 +96,7 @@ class Discovery {
     /// The cached answer of one owner without asking, for `explain`.
     std::optional<CachedAnswer> cached(const Address& owner, Time now) const;
     void flush();
+    const Counters& counters() const;
 
   private:
     class Impl;

@@ -1,0 +1,77 @@
+#include "discovery/reply.hpp"
+
+#include <algorithm>
+
+namespace oegate::discovery {
+namespace {
+
+Duration seconds(std::uint32_t ttl) {
+    return std::chrono::seconds(ttl);
+}
+
+/// Follows aliases to the name that holds the records; DNAME comes with the CNAME
+/// that the server made of it (RFC 6672 §3.1). nullopt: too deep, or a loop.
+std::optional<std::string> follow_cnames(const Message& message, const Question& question,
+                                         Duration& lifetime) {
+    std::string name = question.name;
+    for (unsigned depth = 0; depth <= kMaxCnames; ++depth) {
+        const auto alias = std::find_if(message.answer.begin(), message.answer.end(), [&](const Rr& rr) {
+            return rr.type == kTypeCname && rr.owner == name;
+        });
+        if (alias == message.answer.end()) return name;
+        lifetime = std::min(lifetime, seconds(alias->ttl));
+        name = alias->target;
+    }
+    return std::nullopt;
+}
+
+/// A signed answer does not outlive its signatures. Serial arithmetic: RFC 4034 §3.1.5.
+Duration until_expiration(const std::vector<Rr>& records, std::int64_t wall_seconds, Duration lifetime) {
+    for (const Rr& rr : records) {
+        if (rr.type != kTypeRrsig) continue;
+        const auto left = static_cast<std::int32_t>(rr.expiration - static_cast<std::uint32_t>(wall_seconds));
+        lifetime = std::min<Duration>(lifetime, std::chrono::seconds(std::max(left, 0)));
+    }
+    return lifetime;
+}
+
+/// min(SOA MINIMUM, SOA TTL), RFC 2308 §5.
+Duration negative_lifetime(const Message& message) {
+    for (const Rr& rr : message.authority)
+        if (rr.type == kTypeSoa) return seconds(std::min(rr.ttl, rr.soa_minimum));
+    return kNoSoaLifetime;
+}
+
+}  // namespace
+
+Reply read_reply(const Message& message, const Question& question, bool trusted_path,
+                 std::optional<std::int64_t> wall_seconds) {
+    Reply reply;
+    Duration lifetime = kMaxLifetime;
+    const auto name = follow_cnames(message, question, lifetime);
+    if (!name) {
+        reply.detail = "more than 8 aliases";
+        return reply;
+    }
+    reply.secure = trusted_path && message.authentic;
+    if (message.rcode == kRcodeNoError)
+        for (const Rr& rr : message.answer) {
+            if (rr.type != question.type || rr.owner != *name) continue;
+            reply.rdata.push_back(rr.rdata);
+            lifetime = std::min(lifetime, seconds(rr.ttl));
+        }
+    if (reply.rdata.empty()) {
+        reply.state = Reply::State::absent;
+        lifetime = std::min(lifetime, negative_lifetime(message));
+    } else {
+        reply.state = Reply::State::records;
+    }
+    if (reply.secure && wall_seconds) {
+        lifetime = until_expiration(message.answer, *wall_seconds, lifetime);
+        lifetime = until_expiration(message.authority, *wall_seconds, lifetime);
+    }
+    reply.lifetime = lifetime;
+    return reply;
+}
+
+}  // namespace oegate::discovery
