@@ -14,10 +14,15 @@
 namespace oegate {
 
 /// One turn: commands, control's datagrams, hand-overs, every port once, transmit.
-/// True when there was something to do.
+/// True when there was something to do. now_ns: monotonic.
 bool poll_once(Worker&, std::uint64_t now_ns);
 
-/// Takes frames as if a port had received them through the whole pipeline; for tests.
-void process_frames(Worker&, PortUse&, Burst& frames);
+/// Turns until `stopping`, on the calling thread: the main function of a worker core.
+void run(Worker&, const std::atomic<bool>& stopping);
+
+/// TSC cycles in nanoseconds, without overflow.
+inline std::uint64_t cycles_to_ns(std::uint64_t cycles, std::uint64_t hz) {
+    return cycles / hz * 1'000'000'000 + cycles % hz * 1'000'000'000 / hz;
+}
 
 }  // namespace oegate

@@ -17,6 +17,7 @@
 #include "worker/counters.hpp"
 
 struct rte_mempool;
+struct rte_rcu_qsbr;
 struct rte_ring;
 
 namespace oegate {
@@ -53,9 +54,17 @@ struct PortUse {
     std::uint16_t rx_queue = kNoQueue;             // kNoQueue: another worker receives
     std::uint16_t tx_queue = kNoQueue;             // kNoQueue: `tx_owner` transmits for us
     std::uint16_t tx_owner = 0;                    // worker index
-    bool multi_tagged = false;                     // some interface on it has a VLAN
+    std::uint16_t first_interface = 0;  // blamed when a frame belongs to none
     std::vector<std::uint16_t> interface_of_vlan;  // 4096 entries, kNoInterface; [0]: untagged
     Burst pending;  // frames complete, to be transmitted at the end of the loop
+};
+
+/// Bursts between the stages of one turn. Members, because a burst on the stack would
+/// be cleared each time.
+struct Lanes {
+    Burst frames, datagrams, ours, transit, esp, inner;
+    Burst direct, outside, inbound_clear, pass, encrypt;
+    Burst fitted, for_sa, outer, handed, freed;
 };
 
 /// Tokens in thousandths, so that slow rates do not round away.
@@ -92,6 +101,9 @@ struct alignas(64) Worker {
     std::span<const InterfaceInfo> interfaces;
     const OwnAddresses* own = nullptr;
     const PublishedTables* published = nullptr;
+    rte_rcu_qsbr* qsbr = nullptr;                // we are thread `index` of it
+    std::span<const std::atomic<bool>> link_up;  // by index into ports; written by control
+    IdleMode idle = IdleMode::busy;
     rte_mempool* pool = nullptr;
     bool icmp_on_deny = true;
     std::uint64_t clear_grace_ns = 0;
@@ -105,6 +117,7 @@ struct alignas(64) Worker {
     TokenBucket icmp_tokens;
     SecurityPointer security;
     std::uint16_t identification = 0;  // of IPv4 headers that we make
+    Lanes lanes;
 
     // Datagrams that stages make on the side; the loop sends them on.
     Burst generated;         // our ICMP: routed, resolved, transmitted
@@ -124,6 +137,9 @@ struct alignas(64) Worker {
 
 /// The one function that kills a packet: counts and frees.
 void drop(Worker&, rte_mbuf*, Drop);
+
+/// Counts the death of a packet that could not even be made; the caller counts its birth.
+void count_drop(Worker&, std::uint16_t interface, Drop);
 
 /// Puts an event into the event ring; counts it as lost when there is no room.
 void post(Worker&, const Event&);

@@ -1,0 +1,14 @@
+// local: datagrams to our own addresses. Echo is answered, neighbour discovery and
+// IKE go to control, ESP goes on to decrypt; the rest is dropped: control has no
+// TCP/IP stack of its own.
+#pragma once
+
+#include "worker/worker.hpp"
+
+namespace oegate {
+
+/// Takes every packet of `ours`; leaves ESP whose SPI names us in `esp`. ESP of other
+/// workers is handed over.
+void local(Worker&, Burst& ours, Burst& esp);
+
+}  // namespace oegate

@@ -1,0 +1,95 @@
+#include "stages/resolve.hpp"
+
+#include <rte_prefetch.h>
+
+#include "net/headers.hpp"
+#include "stages/icmp.hpp"
+#include "stages/transmit.hpp"
+#include "tables/fib.hpp"
+#include "tables/neighbours.hpp"
+#include "worker/waiting.hpp"
+
+namespace oegate {
+namespace {
+
+WaitingRoom::Neighbour neighbour_of(const Worker& worker, const Meta& m) {
+    const NextHop& next = worker.routes->next_hop(m.next_hop);
+    return {next.connected ? m.pair.destination : next.gateway, next.interface};
+}
+
+void wait(Worker& worker, const WaitingRoom::Neighbour& neighbour, rte_mbuf* packet) {
+    switch (worker.waiting->put(neighbour, packet, worker.now_ns)) {
+        case WaitingRoom::Put::full:
+            drop(worker, packet, Drop::neighbour_queue_full);
+            return;
+        case WaitingRoom::Put::waits_and_ask:
+            post(worker, Event(NeighbourWanted{neighbour.address, neighbour.interface}));
+            break;
+        case WaitingRoom::Put::waits:
+            break;
+    }
+    worker.ledger.waiting_neighbour.set(worker.waiting->size());
+}
+
+/// Puts the Ethernet header and the interface's tag in front.
+void frame(Worker& worker, rte_mbuf* packet, const MacAddress& to) {
+    const Meta& m = meta(packet);
+    const EtherType type = m.family == Family::ipv4 ? EtherType::ipv4 : EtherType::ipv6;
+    transmit_datagram(worker, packet, m.out_interface, to, type);
+}
+
+void release(Worker& worker, const WaitingRoom::Neighbour& neighbour, const MacAddress* mac) {
+    Burst& freed = worker.lanes.freed;
+    bool more = true;
+    while (more) {
+        freed.clear();
+        more = worker.waiting->take(neighbour, freed);
+        for (rte_mbuf* packet : freed) {
+            meta(packet).out_interface = neighbour.interface;
+            if (mac != nullptr) {
+                frame(worker, packet, *mac);
+            } else {
+                refuse(worker, packet, Drop::neighbour_failed, IcmpError::host_unreachable);
+            }
+        }
+    }
+    worker.ledger.waiting_neighbour.set(worker.waiting->size());
+}
+
+}  // namespace
+
+void resolve(Worker& worker, Burst& burst) {
+    const NeighbourTable& table = *worker.published->neighbours;
+    for (rte_mbuf* packet : burst) {
+        const WaitingRoom::Neighbour neighbour = neighbour_of(worker, meta(packet));
+        if (const auto mac = table.find(neighbour.interface, neighbour.address)) [[likely]] {
+            frame(worker, packet, *mac);
+        } else {
+            wait(worker, neighbour, packet);
+        }
+    }
+}
+
+void neighbour_changed(Worker& worker, const NeighbourChanged& change) {
+    const WaitingRoom::Neighbour neighbour{change.address, change.interface};
+    const auto mac = worker.published->neighbours->find(change.interface, change.address);
+    if (mac) {
+        release(worker, neighbour, &*mac);
+    } else if (!change.resolved) {
+        release(worker, neighbour, nullptr);
+    }
+}
+
+void remind_neighbours(Worker& worker) {
+    bool ask = false;
+    const WaitingRoom::Neighbour* found = worker.waiting->next(worker.now_ns, ask);
+    if (found == nullptr) return;
+    const WaitingRoom::Neighbour neighbour = *found;
+    if (const auto mac = worker.published->neighbours->find(neighbour.interface, neighbour.address)) {
+        release(worker, neighbour, &*mac);
+    } else if (ask) {
+        post(worker, Event(NeighbourWanted{neighbour.address, neighbour.interface}));
+    }
+}
+
+}  // namespace oegate

@@ -1,0 +1,97 @@
+#include "stages/route.hpp"
+
+#include "net/headers.hpp"
+#include "stages/icmp.hpp"
+#include "tables/fib.hpp"
+
+namespace oegate {
+namespace {
+
+/// RFC 1624 in the shape that needs no division: the TTL is the high byte of its word.
+void lower_ttl(Ipv4Header& header) {
+    --header.ttl;
+    const unsigned sum = header.header_checksum.host() + 0x0100u;
+    header.header_checksum = Be16(static_cast<std::uint16_t>(sum + (sum >= 0xffff ? 1 : 0)));
+}
+
+/// False when the datagram has reached its last hop.
+bool hop(rte_mbuf* packet) {
+    if (meta(packet).family == Family::ipv4) {
+        auto& header = *reinterpret_cast<Ipv4Header*>(data(packet));
+        if (header.ttl <= 1) return false;
+        lower_ttl(header);
+    } else {
+        auto& header = *reinterpret_cast<Ipv6Header*>(data(packet));
+        if (header.hop_limit <= 1) return false;
+        --header.hop_limit;
+    }
+    return true;
+}
+
+/// Numbers for up to kLookupBurst packets, one bulk lookup a family.
+void look_up(const RouteTable& routes, rte_mbuf** packets, unsigned count) {
+    std::uint32_t ipv4[RouteTable::kLookupBurst];
+    alignas(16) Address ipv6[RouteTable::kLookupBurst];
+    std::uint64_t numbers[RouteTable::kLookupBurst];
+    unsigned num_ipv4 = 0, num_ipv6 = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        const Meta& m = meta(packets[i]);
+        if (m.family == Family::ipv4) {
+            ipv4[num_ipv4++] = m.pair.destination.ipv4_host();
+        } else {
+            ipv6[num_ipv6++] = m.pair.destination;
+        }
+    }
+    const auto store = [&](Family family) {
+        for (unsigned i = 0, k = 0; i < count; ++i)
+            if (meta(packets[i]).family == family)
+                meta(packets[i]).next_hop = static_cast<std::uint32_t>(numbers[k++]);
+    };
+    if (num_ipv4 > 0) {
+        routes.lookup_ipv4({ipv4, num_ipv4}, numbers);
+        store(Family::ipv4);
+    }
+    if (num_ipv6 > 0) {
+        routes.lookup_ipv6({ipv6, num_ipv6}, numbers);
+        store(Family::ipv6);
+    }
+}
+
+}  // namespace
+
+void find_routes(Worker& worker, Burst& burst) {
+    for (unsigned at = 0; at < burst.size(); at += RouteTable::kLookupBurst)
+        look_up(*worker.routes, burst.data() + at, std::min(RouteTable::kLookupBurst, burst.size() - at));
+    unsigned kept = 0;
+    for (unsigned i = 0; i < burst.size(); ++i) {
+        rte_mbuf* packet = burst[i];
+        Meta& m = meta(packet);
+        // Link-local answers go back where their cause came from; transit ones died in screen.
+        if (m.pair.destination.is_link_local()) m.next_hop = RouteTable::connected(m.in_interface);
+        if (m.next_hop == kNoNextHop) {
+            refuse(worker, packet, Drop::no_route, IcmpError::network_unreachable);
+            continue;
+        }
+        m.out_interface = worker.routes->next_hop(m.next_hop).interface;
+        burst.set(kept++, packet);
+    }
+    burst.truncate(kept);
+}
+
+void route(Worker& worker, Burst& burst) {
+    find_routes(worker, burst);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < burst.size(); ++i) {
+        rte_mbuf* packet = burst[i];
+        if (meta(packet).out_interface == meta(packet).in_interface) {
+            drop(worker, packet, Drop::route_same_interface);
+        } else if (!hop(packet)) {
+            refuse(worker, packet, Drop::ttl_expired, IcmpError::time_exceeded);
+        } else {
+            burst.set(kept++, packet);
+        }
+    }
+    burst.truncate(kept);
+}
+
+}  // namespace oegate

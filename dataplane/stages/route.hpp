@@ -1,0 +1,17 @@
+// route: longest-prefix lookup of the destination, then the hop itself (TTL). Filters
+// in place: what stays has a next hop.
+#pragma once
+
+#include "worker/worker.hpp"
+
+namespace oegate {
+
+/// Sets next_hop and out_interface; drops what has no route. TTL is not touched: for
+/// what we send ourselves, and for what was held or handed over since its hop.
+void find_routes(Worker&, Burst&);
+
+/// find_routes, then a router's duty to transit datagrams: not back out of the
+/// interface they came in on, TTL or hop limit down by one (RFC 1812 §5.3.1).
+void route(Worker&, Burst&);
+
+}  // namespace oegate

@@ -1,0 +1,76 @@
+#include "stages/screen.hpp"
+
+#include "net/headers.hpp"
+#include "tables/own_addresses.hpp"
+
+namespace oegate {
+namespace {
+
+bool is_discovery(const rte_mbuf* packet) {
+    const Meta& m = meta(packet);
+    if (m.family != Family::ipv6 || static_cast<Protocol>(m.protocol) != Protocol::icmpv6 || m.fragment)
+        return false;
+    if (rte_pktmbuf_data_len(packet) <= m.header_len) return false;
+    const std::uint8_t type = data(packet)[m.header_len];
+    return type == 135 || type == 136;  // neighbour solicitation and advertisement
+}
+
+/// 0/8 and 240/4 are neither sources nor destinations (RFC 1122 §3.2.1.3, RFC 1112 §4).
+bool is_reserved_ipv4(const Address& a) {
+    return a.is_ipv4() && (a.bytes()[12] == 0 || (a.bytes()[12] >= 240 && !a.is_limited_broadcast()));
+}
+
+/// A loopback address counts whole-net in IPv4; ::1 in IPv6.
+bool bad_source(const Worker& worker, const Address& a) {
+    return a.is_multicast() || a.is_loopback() || a.is_unspecified() || a.is_limited_broadcast() ||
+           is_reserved_ipv4(a) || worker.own->find(a) == OwnAddresses::Kind::broadcast;
+}
+
+enum class Way : std::uint8_t { drop, ours, transit };
+
+Way judge(const Worker& worker, const rte_mbuf* packet, Drop& reason) {
+    const Meta& m = meta(packet);
+    const Address& source = m.pair.source;
+    const Address& destination = m.pair.destination;
+    const auto die = [&reason](Drop why) {
+        reason = why;
+        return Way::drop;
+    };
+    // Duplicate address detection comes from the unspecified address (RFC 4862 §5.4.2).
+    const bool discovery = is_discovery(packet);
+    if (bad_source(worker, source) && !(discovery && source.is_unspecified()))
+        return die(Drop::ip_source_invalid);
+    if (destination.is_loopback() || destination.is_unspecified() || is_reserved_ipv4(destination))
+        return die(Drop::ip_destination_invalid);
+    if (worker.own->find(source) == OwnAddresses::Kind::own) return die(Drop::ip_spoofed_own);
+    if (discovery && destination.is_multicast()) return Way::ours;
+    if (destination.is_multicast()) return die(Drop::ip_multicast);
+    const OwnAddresses::Kind kind = worker.own->find(destination);
+    if (kind == OwnAddresses::Kind::broadcast || destination.is_limited_broadcast() || m.link_broadcast)
+        return die(Drop::ip_broadcast);
+    if (kind == OwnAddresses::Kind::own) return Way::ours;
+    if (source.is_link_local() || destination.is_link_local() || source.is_unspecified())
+        return die(Drop::ip_link_local);
+    return Way::transit;
+}
+
+}  // namespace
+
+void screen(Worker& worker, Burst& datagrams, Burst& ours, Burst& transit) {
+    for (rte_mbuf* packet : datagrams) {
+        Drop reason = Drop::kCount;
+        switch (judge(worker, packet, reason)) {
+            case Way::drop:
+                drop(worker, packet, reason);
+                break;
+            case Way::ours:
+                ours.push(packet);
+                break;
+            case Way::transit:
+                transit.push(packet);
+                break;
+        }
+    }
+}
+
+}  // namespace oegate

@@ -1,0 +1,280 @@
+#include "worker/loop.hpp"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_rcu_qsbr.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <utility>
+
+#include "stages/fragment.hpp"
+#include "stages/handoff.hpp"
+#include "stages/local.hpp"
+#include "stages/parse.hpp"
+#include "stages/resolve.hpp"
+#include "stages/route.hpp"
+#include "stages/screen.hpp"
+#include "stages/transmit.hpp"
+#include "worker/mailbox.hpp"
+#include "worker/security.hpp"
+
+namespace oegate {
+namespace {
+
+/// Routed datagrams to their port: cut to its MTU, given a MAC address, queued.
+void send(Worker& worker, Burst& routed) {
+    Burst& fitted = worker.lanes.fitted;
+    fitted.clear();
+    for (rte_mbuf* packet : routed) {
+        fit(worker, packet, worker.interfaces[meta(packet).out_interface].mtu, fitted);
+        if (fitted.room() < kMaxFragments) {
+            resolve(worker, fitted);
+            fitted.clear();
+        }
+    }
+    resolve(worker, fitted);
+}
+
+void encrypt_and_send(Worker& worker, Burst& fitting) {
+    Burst& outer = worker.lanes.outer;
+    outer.clear();
+    encrypt(worker, fitting, outer);
+    find_routes(worker, outer);
+    send(worker, outer);
+}
+
+/// Datagrams with an SA: cut to what fits inside it *before* encryption, encrypted,
+/// and their outer datagrams sent.
+void protect(Worker& worker, Burst& inner) {
+    Burst& fitting = worker.lanes.for_sa;
+    fitting.clear();
+    for (rte_mbuf* packet : inner) {
+        const Meta& m = meta(packet);
+        const std::uint16_t room = inner_mtu(worker, m.sa, worker.interfaces[m.out_interface].mtu);
+        if (room == 0) {
+            fitting.push(packet);  // encrypt knows why
+        } else {
+            fit(worker, packet, room, fitting);
+        }
+        if (fitting.room() < kMaxFragments) {
+            encrypt_and_send(worker, fitting);
+            fitting.clear();
+        }
+    }
+    encrypt_and_send(worker, fitting);
+}
+
+/// Routed, ours to decide, leaving by an outside interface.
+void leave_outside(Worker& worker, Burst& routed) {
+    if (routed.empty()) return;
+    Lanes& lanes = worker.lanes;
+    lanes.pass.clear();
+    lanes.encrypt.clear();
+    policy(worker, routed, lanes.pass, lanes.encrypt);
+    send(worker, lanes.pass);
+    protect(worker, lanes.encrypt);
+}
+
+void enter_inside(Worker& worker, Burst& routed) {
+    if (routed.empty()) return;
+    screen_inbound_clear(worker, routed);
+    send(worker, routed);
+}
+
+/// Sends each routed datagram its way: to policy, to the inbound check, or on; what
+/// another worker owns goes there.
+void forward(Worker& worker, Burst& transit) {
+    Lanes& lanes = worker.lanes;
+    route(worker, transit);
+    lanes.direct.clear();
+    lanes.outside.clear();
+    lanes.inbound_clear.clear();
+    for (rte_mbuf* packet : transit) {
+        const Meta& m = meta(packet);
+        const bool to_outside = worker.interfaces[m.out_interface].role == InterfaceRole::outside;
+        const bool from_outside = worker.interfaces[m.in_interface].role == InterfaceRole::outside;
+        if (m.origin != Origin::received || (!to_outside && !from_outside)) {
+            lanes.direct.push(packet);
+            continue;
+        }
+        const unsigned to = owner(worker, m.pair);
+        if (to != worker.index) {
+            hand_over(worker, packet, to, to_outside ? Resume::policy : Resume::inbound_clear);
+        } else {
+            (to_outside ? lanes.outside : lanes.inbound_clear).push(packet);
+        }
+    }
+    send(worker, lanes.direct);
+    leave_outside(worker, lanes.outside);
+    enter_inside(worker, lanes.inbound_clear);
+}
+
+/// ESP to us: what comes out enters the pipeline again as a datagram of the tunnel.
+void open_tunnel(Worker& worker, Burst& esp) {
+    if (esp.empty()) return;
+    Lanes& lanes = worker.lanes;
+    lanes.inner.clear();
+    decrypt(worker, esp, lanes.inner);
+    lanes.ours.clear();
+    lanes.transit.clear();
+    screen(worker, lanes.inner, lanes.ours, lanes.transit);
+    lanes.esp.clear();
+    local(worker, lanes.ours, lanes.esp);  // no ESP within ESP: stays empty
+    forward(worker, lanes.transit);
+}
+
+/// One port's frames through the whole pipeline.
+void process(Worker& worker, PortUse& port, Burst& frames) {
+    Lanes& lanes = worker.lanes;
+    lanes.datagrams.clear();
+    lanes.ours.clear();
+    lanes.transit.clear();
+    lanes.esp.clear();
+    parse(worker, port, frames, lanes.datagrams);
+    screen(worker, lanes.datagrams, lanes.ours, lanes.transit);
+    local(worker, lanes.ours, lanes.esp);
+    forward(worker, lanes.transit);
+    open_tunnel(worker, lanes.esp);
+}
+
+/// What commands let out of hold: routes may have changed since it was held.
+void send_released(Worker& worker) {
+    find_routes(worker, worker.released_pass);
+    send(worker, worker.released_pass);
+    worker.released_pass.clear();
+    find_routes(worker, worker.released_encrypt);
+    protect(worker, worker.released_encrypt);
+    worker.released_encrypt.clear();
+}
+
+/// What other workers left for us, each from the stage that it was taken out of.
+bool process_handed(Worker& worker) {
+    Lanes& lanes = worker.lanes;
+    bool any = false;
+    for (unsigned from = 0; from < worker.num_workers; ++from) {
+        if (from == worker.index) continue;
+        lanes.handed.clear();
+        take_over(worker, from, lanes.handed);
+        any |= !lanes.handed.empty();
+        lanes.outside.clear();
+        lanes.inbound_clear.clear();
+        lanes.esp.clear();
+        for (rte_mbuf* packet : lanes.handed) {
+            switch (std::exchange(meta(packet).resume, Resume::none)) {
+                case Resume::policy:
+                    lanes.outside.push(packet);
+                    break;
+                case Resume::inbound_clear:
+                    lanes.inbound_clear.push(packet);
+                    break;
+                case Resume::decrypt:
+                    lanes.esp.push(packet);
+                    break;
+                case Resume::transmit:
+                    transmit_frame(worker, packet);
+                    break;
+                case Resume::none:
+                    drop(worker, packet, Drop::own_unserved);
+                    break;
+            }
+        }
+        find_routes(worker, lanes.outside);  // next-hop numbers are another loop's
+        leave_outside(worker, lanes.outside);
+        find_routes(worker, lanes.inbound_clear);
+        enter_inside(worker, lanes.inbound_clear);
+        open_tunnel(worker, lanes.esp);
+    }
+    return any;
+}
+
+/// Datagrams that control wrote: exempt from policy.
+bool send_from_control(Worker& worker) {
+    Burst& datagrams = worker.lanes.datagrams;
+    datagrams.clear();
+    transmit_from_control(worker, datagrams);
+    const bool any = !datagrams.empty();
+    find_routes(worker, datagrams);
+    send(worker, datagrams);
+    return any;
+}
+
+/// Our own ICMP. About these no ICMP is made, so one pass empties it.
+void send_generated(Worker& worker) {
+    find_routes(worker, worker.generated);
+    send(worker, worker.generated);
+    worker.generated.clear();
+}
+
+void begin(Worker& worker, std::uint64_t now_ns) {
+    worker.now_ns = now_ns;
+    worker.routes = worker.published->routes.load(std::memory_order_acquire);
+    worker.classes = worker.published->classes.load(std::memory_order_acquire);
+}
+
+/// From here on no pointer into a published table is kept.
+void end(Worker& worker) {
+    worker.routes = nullptr;
+    worker.classes = nullptr;
+    rte_rcu_qsbr_quiescent(worker.qsbr, worker.index);
+}
+
+}  // namespace
+
+bool poll_once(Worker& worker, std::uint64_t now_ns) {
+    begin(worker, now_ns);
+    bool busy = apply_commands(worker);
+    send_released(worker);
+    busy |= send_from_control(worker);
+    busy |= process_handed(worker);
+    for (PortUse& port : worker.ports) {
+        if (port.rx_queue == kNoQueue) continue;
+        Burst& frames = worker.lanes.frames;
+        frames.clear();
+        frames.truncate(rte_eth_rx_burst(port.port_id, port.rx_queue, frames.data(), kReceiveBurst));
+        if (frames.empty()) continue;
+        busy = true;
+        process(worker, port, frames);
+    }
+    remind_neighbours(worker);
+    tend(worker);
+    send_released(worker);
+    send_generated(worker);
+    for (PortUse& port : worker.ports) flush(worker, port);
+    end(worker);
+    worker.shared.heartbeat.store(worker.shared.heartbeat.load(std::memory_order_relaxed) + 1,
+                                  std::memory_order_relaxed);
+    return busy;
+}
+
+void run(Worker& worker, const std::atomic<bool>& stopping) {
+    constexpr unsigned kEmptyPolls = 64;
+    constexpr long kSleepNs = 50'000;
+    if (worker.idle == IdleMode::adaptive) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    const std::uint64_t hz = rte_get_tsc_hz();
+    unsigned empty = 0;
+    std::uint64_t before = rte_rdtsc();
+    rte_rcu_qsbr_thread_online(worker.qsbr, worker.index);
+    while (!stopping.load(std::memory_order_relaxed)) {
+        const std::uint64_t now = rte_rdtsc();
+        const bool busy = poll_once(worker, cycles_to_ns(now, hz));
+        const std::uint64_t after = rte_rdtsc();
+        worker.ledger.loops.add();
+        worker.ledger.cycles_total.add(after - before);
+        before = after;
+        if (busy) {
+            worker.ledger.busy_loops.add();
+            worker.ledger.cycles_busy.add(after - now);
+            empty = 0;
+        } else if (worker.idle == IdleMode::adaptive && ++empty >= kEmptyPolls) {
+            empty = 0;
+            const timespec pause{0, kSleepNs};
+            rte_rcu_qsbr_thread_offline(worker.qsbr, worker.index);
+            nanosleep(&pause, nullptr);
+            rte_rcu_qsbr_thread_online(worker.qsbr, worker.index);
+        }
+    }
+    rte_rcu_qsbr_thread_offline(worker.qsbr, worker.index);
+}
+
+}  // namespace oegate

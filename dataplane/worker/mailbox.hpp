@@ -1,0 +1,13 @@
+// mailbox: commands from control, applied in order, at most 32 a turn, straight out of
+// the ring; key material in the slots is overwritten before they are given back.
+#pragma once
+
+#include "worker/worker.hpp"
+
+namespace oegate {
+
+/// True when there were any. Released datagrams are in Worker::released_pass and
+/// released_encrypt afterwards.
+bool apply_commands(Worker&);
+
+}  // namespace oegate

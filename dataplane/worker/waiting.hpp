@@ -1,0 +1,60 @@
+// Datagrams that wait for a neighbour's MAC address: one bounded queue per unresolved
+// next hop, bounded in total, in order. Used by the resolve stage; allocates only at
+// start. Knows nothing of ARP: control resolves.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <vector>
+
+#include "net/address.hpp"
+#include "worker/burst.hpp"
+
+namespace oegate {
+
+class WaitingRoom {
+  public:
+    struct Neighbour {
+        Address address;
+        std::uint16_t interface = 0;
+        bool operator==(const Neighbour&) const = default;
+    };
+    enum class Put : std::uint8_t { waits, waits_and_ask, full };
+
+    WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total);
+
+    /// waits_and_ask: the neighbour is to be asked for now (first, or a second passed).
+    Put put(const Neighbour& neighbour, rte_mbuf* packet, std::uint64_t now_ns);
+    /// Moves what waits, oldest first, while `out` has room. True when more is left.
+    bool take(const Neighbour& neighbour, Burst& out);
+    /// One waiting neighbour after the other, one a call; null when nobody waits. `ask`
+    /// is set when it is time to ask for it again.
+    const Neighbour* next(std::uint64_t now_ns, bool& ask);
+    std::uint32_t size() const { return num_waiting_; }
+
+  private:
+    static constexpr std::uint32_t kNil = 0xffffffff;
+    static constexpr std::uint64_t kAskAgainNs = 1'000'000'000;
+    struct Seat {
+        rte_mbuf* packet = nullptr;
+        std::uint32_t next = kNil;
+    };
+    struct Queue {
+        Neighbour neighbour;
+        std::uint32_t first = kNil, last = kNil, size = 0;
+        std::uint32_t next = kNil;  // in the bucket, or in the free list
+        std::uint64_t asked_ns = 0;
+    };
+    std::uint32_t& bucket(const Neighbour& neighbour);
+    std::uint32_t find(const Neighbour& neighbour);
+    void remove(std::uint32_t queue);
+
+    std::uint32_t per_neighbour_;
+    std::uint32_t num_waiting_ = 0;
+    std::uint32_t free_seat_ = 0, free_queue_ = 0, cursor_ = 0;
+    std::vector<Seat> seats_;
+    std::vector<Queue> queues_;
+    std::vector<std::uint32_t> buckets_;
+};
+
+}  // namespace oegate
