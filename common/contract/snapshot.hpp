@@ -90,6 +90,8 @@ struct WorkerStatus {
     std::uint64_t dropped = 0;
     std::uint64_t consumed = 0;  // punted, or an ICMP echo request answered
     std::uint64_t merged = 0;
+    std::uint64_t handed_over = 0;  // into other workers' rings
+    std::uint64_t taken_over = 0;   // out of them; in rings = the sum of the differences
 };
 
 /// Implemented by the data plane, called on the control thread, never waits.

@@ -54,7 +54,7 @@ struct PortUse {
     std::uint16_t rx_queue = kNoQueue;             // kNoQueue: another worker receives
     std::uint16_t tx_queue = kNoQueue;             // kNoQueue: `tx_owner` transmits for us
     std::uint16_t tx_owner = 0;                    // worker index
-    std::uint16_t first_interface = 0;  // blamed when a frame belongs to none
+    std::uint16_t first_interface = 0;             // blamed when a frame belongs to none
     std::vector<std::uint16_t> interface_of_vlan;  // 4096 entries, kNoInterface; [0]: untagged
     Burst pending;  // frames complete, to be transmitted at the end of the loop
 };

@@ -1,0 +1,300 @@
+#include "port/dataplane.hpp"
+
+#include <fmt/format.h>
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+
+#include <algorithm>
+
+#include "port/eal.hpp"
+#include "port/parts.hpp"
+#include "worker/loop.hpp"
+#include "worker/security.hpp"
+#include "worker/waiting.hpp"
+
+namespace oegate {
+namespace {
+
+using Status = Result<void, std::string>;
+
+/// Names of DPDK objects are global to the process.
+std::string fresh_name(const char* what) {
+    static std::atomic<unsigned> count{0};
+    return fmt::format("{}{}", what, count.fetch_add(1));
+}
+
+/// fe80:: and the modified EUI-64 of the MAC (RFC 4291 appendix A).
+Address link_local_of(const MacAddress& mac) {
+    Address address;
+    auto& b = address.mutable_bytes();
+    const auto& m = mac.bytes;
+    b = {0xfe, 0x80, 0,    0,    0,    0,    0,   0, static_cast<std::uint8_t>(m[0] ^ 2),
+         m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]};
+    return address;
+}
+
+Status make_pool(DataplaneParts& parts) {
+    parts.pool = rte_pktmbuf_pool_create(fresh_name("packets").c_str(), parts.plan.num_mbufs, kMbufCache,
+                                         kMetaRoom, parts.plan.data_room, SOCKET_ID_ANY);
+    if (parts.pool == nullptr)
+        return fail(fmt::format("no memory for {} packet buffers: {}", parts.plan.num_mbufs,
+                                rte_strerror(rte_errno)));
+    const std::size_t size = rte_rcu_qsbr_get_memsize(Spi::kMaxWorkers);
+    parts.qsbr = static_cast<rte_rcu_qsbr*>(rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE));
+    if (parts.qsbr == nullptr || rte_rcu_qsbr_init(parts.qsbr, Spi::kMaxWorkers) != 0)
+        return fail(std::string("no memory for quiescent states"));
+    return {};
+}
+
+/// One port per distinct device; interfaces that share one are told apart by VLAN.
+Status open_ports(DataplaneParts& parts, const config::Config& config) {
+    for (const config::Interface& interface : config.interfaces) {
+        const auto same = [&](const Port& p) { return p.device == interface.device; };
+        auto at = std::find_if(parts.ports.begin(), parts.ports.end(), same);
+        if (at == parts.ports.end()) {
+            std::uint16_t mtu = interface.mtu;
+            for (const config::Interface& other : config.interfaces)
+                if (other.device == interface.device) mtu = std::max(mtu, other.mtu);
+            auto port = open_port(interface.device, interface.name, mtu, config.dataplane, parts.pool);
+            if (!port) return fail(port.error());
+            parts.ports.push_back(std::move(*port));
+            at = std::prev(parts.ports.end());
+        }
+        InterfaceInfo& info = parts.interfaces.emplace_back();
+        info.index = static_cast<std::uint16_t>(parts.interfaces.size() - 1);
+        info.port = static_cast<std::uint16_t>(at - parts.ports.begin());
+        info.vlan = interface.vlan;
+        info.mtu = interface.mtu;
+        info.role = interface.role;
+        info.mac = at->mac;
+        bool has_link_local = false;
+        for (const config::InterfaceAddress& a : interface.addresses) {
+            const bool is_link_local = a.address.is_ipv6() && a.address.is_link_local();
+            has_link_local |= is_link_local;
+            info.addresses.insert(is_link_local ? info.addresses.end() : info.addresses.begin(), a.address);
+        }
+        if (!has_link_local) info.addresses.push_back(link_local_of(info.mac));
+        parts.names.push_back(interface.name);
+    }
+    parts.link_up = std::make_unique<std::atomic<bool>[]>(parts.ports.size());
+    for (std::size_t i = 0; i < parts.ports.size(); ++i) parts.link_up[i] = true;
+    return {};
+}
+
+void collect_own_addresses(DataplaneParts& parts, const config::Config& config) {
+    using Kind = OwnAddresses::Kind;
+    std::vector<OwnAddresses::Entry> entries;
+    for (const InterfaceInfo& interface : parts.interfaces)
+        for (const Address& a : interface.addresses) entries.push_back({a, Kind::own});
+    for (const config::Interface& interface : config.interfaces)
+        for (const config::InterfaceAddress& a : interface.addresses)
+            if (a.address.is_ipv4() && a.subnet.length() < 31) {  // RFC 3021: /31 has none
+                entries.push_back({a.subnet.last(), Kind::broadcast});
+                entries.push_back({a.subnet.address(), Kind::broadcast});  // the old all-zeros form
+            }
+    parts.own = std::make_unique<OwnAddresses>(entries);
+}
+
+Result<rte_ring*, std::string> make_ring(DataplaneParts& parts, unsigned element, unsigned count) {
+    rte_ring* ring = rte_ring_create_elem(fresh_name("ring").c_str(), element, count, SOCKET_ID_ANY,
+                                          RING_F_SP_ENQ | RING_F_SC_DEQ);
+    if (ring == nullptr) return fail(fmt::format("no memory for a ring: {}", rte_strerror(rte_errno)));
+    parts.rings.push_back(ring);
+    return ring;
+}
+
+Status make_link(DataplaneParts& parts, Worker& worker) {
+    struct Wanted {
+        rte_ring*& ring;
+        std::size_t element;
+        unsigned count;
+    };
+    WorkerLink& link = worker.link;
+    for (const Wanted& w :
+         {Wanted{link.commands, sizeof(Command), kCommandRing},
+          Wanted{link.transmits, sizeof(Transmit), kTransmitRing},
+          Wanted{link.events, sizeof(Event), kEventRing}, Wanted{link.punts, sizeof(Punt), kPuntRing},
+          Wanted{link.snapshots, sizeof(SnapshotRecord), kSnapshotRing}}) {
+        auto ring = make_ring(parts, static_cast<unsigned>(w.element), w.count);
+        if (!ring) return fail(ring.error());
+        w.ring = *ring;
+    }
+    link.shared = &worker.shared;
+    return {};
+}
+
+std::vector<PortUse> use_ports(const DataplaneParts& parts, unsigned worker, unsigned num_workers) {
+    std::vector<PortUse> uses(parts.ports.size());
+    for (unsigned i = 0; i < uses.size(); ++i) {
+        const Port& port = parts.ports[i];
+        const Deal rx{num_workers, i, port.num_rx}, tx{num_workers, i, port.num_tx};
+        uses[i].port_id = port.id;
+        uses[i].rx_queue = rx.queue_of(worker);
+        uses[i].tx_queue = tx.queue_of(worker);
+        uses[i].tx_owner = static_cast<std::uint16_t>(tx.first());
+        uses[i].interface_of_vlan.assign(4096, kNoInterface);
+        bool first = true;
+        for (const InterfaceInfo& interface : parts.interfaces) {
+            if (interface.port != i) continue;
+            uses[i].interface_of_vlan[interface.vlan] = interface.index;
+            if (std::exchange(first, false)) uses[i].first_interface = interface.index;
+        }
+    }
+    return uses;
+}
+
+Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSeed seed, unsigned index) {
+    const config::Dataplane& d = config.dataplane;
+    auto worker = std::make_unique<Worker>();
+    Worker& w = *worker;
+    w.index = index;
+    w.num_workers = static_cast<unsigned>(d.lcores.size());
+    w.lcore = d.lcores[index];
+    w.seed = seed;
+    w.interfaces = parts.interfaces;
+    w.own = parts.own.get();
+    w.published = &parts.publisher->published();
+    w.qsbr = parts.qsbr;
+    w.link_up = {parts.link_up.get(), parts.ports.size()};
+    w.idle = d.idle;
+    w.pool = parts.pool;
+    w.icmp_on_deny = d.icmp_on_deny;
+    w.clear_grace_ns = static_cast<std::uint64_t>(d.clear_grace.count());
+    w.ports = use_ports(parts, index, w.num_workers);
+    w.handoff_to.resize(w.num_workers);
+    w.handoff_from.resize(w.num_workers);
+    w.waiting = std::make_unique<WaitingRoom>(d.waiting_per_neighbour, d.waiting_total);
+    w.icmp_tokens.rate_per_second = d.icmp_per_second;
+    w.icmp_tokens.depth = d.icmp_per_second;
+    w.icmp_tokens.tokens_milli = std::uint64_t{d.icmp_per_second} * 1000;
+    w.tallies = std::make_unique<InterfaceTally[]>(std::max<std::size_t>(1, parts.interfaces.size()));
+    if (auto ok = make_link(parts, w); !ok) return ok;
+    auto security = make_security(config, index);
+    if (!security) return fail(security.error());
+    w.security = std::move(*security);
+    rte_rcu_qsbr_thread_register(parts.qsbr, index);
+    parts.links.push_back(w.link);
+    parts.workers.push_back(std::move(worker));
+    return {};
+}
+
+Status join_workers(DataplaneParts& parts) {
+    for (auto& from : parts.workers)
+        for (auto& to : parts.workers) {
+            if (from == to) continue;
+            auto ring = make_ring(parts, sizeof(void*), kHandoffRing);
+            if (!ring) return fail(ring.error());
+            from->handoff_to[to->index] = *ring;
+            to->handoff_from[from->index] = *ring;
+        }
+    return {};
+}
+
+struct Launch {
+    Worker* worker;
+    const std::atomic<bool>* stopping;
+};
+
+int worker_main(void* argument) {
+    const std::unique_ptr<Launch> launch(static_cast<Launch*>(argument));
+    run(*launch->worker, *launch->stopping);
+    return 0;
+}
+
+Status launch_workers(DataplaneParts& parts) {
+    parts.launched = true;
+    for (auto& worker : parts.workers) {
+        auto launch = std::make_unique<Launch>(Launch{worker.get(), &parts.stopping});
+        if (rte_eal_remote_launch(worker_main, launch.get(), worker->index + 1) != 0)
+            return fail(fmt::format("worker {} cannot be launched: its lcore is busy", worker->index));
+        launch.release();  // worker_main owns it now
+    }
+    return {};
+}
+
+}  // namespace
+
+Dataplane::Dataplane() : parts_(std::make_unique<DataplaneParts>()) {}
+
+Dataplane::~Dataplane() {
+    stop();
+}
+
+Result<std::unique_ptr<Dataplane>, std::string> Dataplane::start(const config::Config& config, OwnerSeed seed,
+                                                                 Workers how) {
+    std::unique_ptr<Dataplane> dataplane(new Dataplane);
+    DataplaneParts& parts = *dataplane->parts_;
+    parts.plan = plan_memory(config);
+    Status ok = start_eal(config, parts.plan);
+    if (ok) ok = make_pool(parts);
+    if (ok) ok = open_ports(parts, config);
+    if (!ok) return fail(ok.error());
+    collect_own_addresses(parts, config);
+    parts.publisher = Publisher::make(static_cast<unsigned>(parts.interfaces.size()),
+                                      config.dataplane.neighbours, config.dataplane.routes, parts.qsbr);
+    if (!parts.publisher) return fail(std::string("no memory for the neighbour table"));
+    for (unsigned i = 0; ok && i < config.dataplane.lcores.size(); ++i)
+        ok = make_worker(parts, config, seed, i);
+    if (ok) ok = join_workers(parts);
+    if (!ok) return fail(ok.error());
+    parts.observer =
+        std::make_unique<CounterReader>(parts.interfaces, parts.names, parts.workers, parts.link_up.get());
+    if (how == Workers::launched) {
+        ok = launch_workers(parts);
+    } else {
+        for (auto& worker : parts.workers) rte_rcu_qsbr_thread_online(parts.qsbr, worker->index);
+    }
+    if (!ok) return fail(ok.error());
+    return dataplane;
+}
+
+Tables& Dataplane::tables() {
+    return *parts_->publisher;
+}
+const Observer& Dataplane::observer() const {
+    return *parts_->observer;
+}
+const std::vector<WorkerLink>& Dataplane::links() const {
+    return parts_->links;
+}
+MacAddress Dataplane::mac(std::uint16_t interface) const {
+    return parts_->interfaces.at(interface).mac;
+}
+Address Dataplane::link_local(std::uint16_t interface) const {
+    return parts_->interfaces.at(interface).addresses.back();
+}
+
+void Dataplane::refresh_links() {
+    for (std::size_t i = 0; i < parts_->ports.size(); ++i)
+        parts_->link_up[i].store(link_is_up(parts_->ports[i]), std::memory_order_relaxed);
+}
+
+void Dataplane::stop() {
+    DataplaneParts& parts = *parts_;
+    if (std::exchange(parts.stopped, true)) return;
+    parts.stopping.store(true);
+    if (parts.launched) rte_eal_mp_wait_lcore();
+    for (const Port& port : parts.ports) close_port(port);
+    for (auto& worker : parts.workers) {
+        rte_rcu_qsbr_thread_offline(parts.qsbr, worker->index);
+        rte_rcu_qsbr_thread_unregister(parts.qsbr, worker->index);
+    }
+    // Security goes while its mbufs' pool is there; the pool takes all mbufs with it.
+    for (auto& worker : parts.workers) worker->security.reset();
+    parts.publisher.reset();
+    for (rte_ring* ring : parts.rings) rte_ring_free(ring);
+    parts.rings.clear();
+    if (parts.pool != nullptr) rte_mempool_free(parts.pool);
+    parts.pool = nullptr;
+    rte_free(parts.qsbr);
+    parts.qsbr = nullptr;
+}
+
+}  // namespace oegate

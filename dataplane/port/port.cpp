@@ -1,0 +1,107 @@
+#include "port/port.hpp"
+
+#include <fmt/format.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "port/eal.hpp"
+
+namespace oegate {
+namespace {
+
+std::string trouble(const std::string& device, const std::string& interface_name, const std::string& what,
+                    int error) {
+    return fmt::format("interface {}: device '{}' {}: {}", interface_name, device, what,
+                       rte_strerror(error < 0 ? -error : error));
+}
+
+/// An empty address is not one: drivers without hardware (ring) have none.
+MacAddress address_of(std::uint16_t id) {
+    rte_ether_addr address{};
+    rte_eth_macaddr_get(id, &address);
+    if (rte_is_zero_ether_addr(&address)) rte_eth_random_addr(address.addr_bytes);
+    MacAddress mac;
+    std::memcpy(mac.bytes.data(), address.addr_bytes, mac.bytes.size());
+    return mac;
+}
+
+/// Drivers without an MTU of their own take any frame that fits an mbuf.
+int set_mtu(std::uint16_t id, std::uint16_t mtu) {
+    std::uint16_t current = 0;
+    if (rte_eth_dev_get_mtu(id, &current) == 0 && current == mtu) return 0;
+    const int status = rte_eth_dev_set_mtu(id, mtu);
+    return status == -ENOTSUP ? 0 : status;
+}
+
+}  // namespace
+
+Result<Port, std::string> open_port(const std::string& device, const std::string& interface_name,
+                                    std::uint16_t mtu, const config::Dataplane& config, rte_mempool* pool) {
+    Port port;
+    port.device = device;
+    const std::string name = device.substr(0, device.find(','));
+    const auto failed = [&](const char* what, int error) {
+        return fail(trouble(device, interface_name, what, error));
+    };
+    if (rte_eth_dev_get_port_by_name(name.c_str(), &port.id) != 0) {
+        if (is_pci_device(device)) return failed("is not there, or bound to no DPDK driver", ENODEV);
+        if (const int status = rte_dev_probe(device.c_str()); status != 0)
+            return failed("cannot be opened", status);
+        port.made = true;
+        if (rte_eth_dev_get_port_by_name(name.c_str(), &port.id) != 0)
+            return failed("has no Ethernet port", ENODEV);
+    }
+    rte_eth_dev_info info{};
+    if (const int status = rte_eth_dev_info_get(port.id, &info); status != 0)
+        return failed("does not describe itself", status);
+    const std::size_t workers = config.lcores.size();
+    // The kernel spreads frames over all sockets of these, wanted or not.
+    const std::string driver = info.driver_name == nullptr ? "" : info.driver_name;
+    if ((driver == "net_af_packet" || driver == "net_af_xdp") && info.max_rx_queues > workers)
+        return fail(fmt::format("interface {}: device '{}' has {} queues, but there are {} workers",
+                                interface_name, device, info.max_rx_queues, workers));
+    port.num_rx = static_cast<std::uint16_t>(std::min<std::size_t>(info.max_rx_queues, workers));
+    port.num_tx = static_cast<std::uint16_t>(std::min<std::size_t>(info.max_tx_queues, workers));
+    if (port.num_rx == 0 || port.num_tx == 0) return failed("has no queues", ENODEV);
+
+    rte_eth_conf conf{};
+    conf.rxmode.mtu = is_pci_device(device) ? mtu : 0;
+    if (port.num_rx > 1 && info.flow_type_rss_offloads != 0) {
+        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_IP & info.flow_type_rss_offloads;
+    }
+    if (const int status = rte_eth_dev_configure(port.id, port.num_rx, port.num_tx, &conf); status != 0)
+        return failed("cannot be configured", status);
+    std::uint16_t num_rxd = config.descriptors, num_txd = config.descriptors;
+    rte_eth_dev_adjust_nb_rx_tx_desc(port.id, &num_rxd, &num_txd);
+    const auto socket = static_cast<unsigned>(rte_eth_dev_socket_id(port.id));
+    for (std::uint16_t q = 0; q < port.num_rx; ++q)
+        if (const int status = rte_eth_rx_queue_setup(port.id, q, num_rxd, socket, nullptr, pool);
+            status != 0)
+            return failed("has no receive queue", status);
+    for (std::uint16_t q = 0; q < port.num_tx; ++q)
+        if (const int status = rte_eth_tx_queue_setup(port.id, q, num_txd, socket, nullptr); status != 0)
+            return failed("has no transmit queue", status);
+    if (const int status = set_mtu(port.id, mtu); status != 0) return failed("does not take its MTU", status);
+    if (const int status = rte_eth_dev_start(port.id); status != 0) return failed("does not start", status);
+    // Neighbour discovery needs group frames; a driver that knows neither filter has none.
+    if (rte_eth_allmulticast_enable(port.id) != 0) rte_eth_promiscuous_enable(port.id);
+    port.mac = address_of(port.id);
+    return port;
+}
+
+void close_port(const Port& port) {
+    rte_eth_dev_stop(port.id);
+    if (port.made) rte_eth_dev_close(port.id);
+}
+
+bool link_is_up(const Port& port) {
+    rte_eth_link link{};
+    return rte_eth_link_get_nowait(port.id, &link) != 0 || link.link_status == RTE_ETH_LINK_UP;
+}
+
+}  // namespace oegate
