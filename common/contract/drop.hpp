@@ -65,6 +65,8 @@
     X(esp_dummy, "dummy packet, next header 59 (RFC 4303 §2.6)")                                      \
     X(esp_inner_invalid, "inner datagram malformed")                                                  \
     X(esp_selector_mismatch, "inner addresses are not the SA's (RFC 4301 §5.2)")                      \
+    X(esp_congestion,                                                                                 \
+      "congestion marked on the way, but the inner datagram cannot carry it (RFC 6040 §4.2)")         \
     X(esp_fragment, "fragment of an ESP packet; reassembly is not there yet")                         \
     X(sa_missing, "outbound SA was removed while the pair still named it")                            \
     X(sa_hard_limit, "SA reached its hard limit")                                                     \

@@ -1,0 +1,69 @@
+// Clear text from outside to inside, checked against the reverse pair (RFC 4301
+// §5.2; architecture.md, Clear text from outside to inside). Called by the loop; it
+// makes no entry, never keys, never holds.
+#include "tables/classes.hpp"
+#include "worker/security.hpp"
+#include "worker/security_state.hpp"
+
+namespace oegate {
+namespace {
+
+/// Without an entry, or with *pass*, the class of the outside host decides.
+Drop by_class(ClassKind kind) {
+    switch (kind) {
+        case ClassKind::oe_paranoid:
+        case ClassKind::configured:
+            return Drop::clear_not_permitted;
+        case ClassKind::deny:
+            return Drop::class_deny;
+        case ClassKind::none:
+            return Drop::class_none;
+        case ClassKind::always_clear_text:
+        case ClassKind::oe_permissive:
+        case ClassKind::oe_accept_only:
+            return Drop::kCount;
+    }
+    return Drop::class_none;
+}
+
+/// Drop::kCount: it may pass.
+Drop verdict(Worker& worker, const Pair& pair) {
+    const FlowCache& flows = worker.security->flows;
+    const std::uint32_t flow = flows.find(pair);
+    const ClassKind kind = worker.classes->lookup(pair.destination);
+    if (flow == FlowCache::kNone) return by_class(kind);
+    switch (flows.entry(flow).state) {
+        case FlowState::encrypt: {
+            // The peer may have sent it before its own SA was up.
+            const auto left =
+                static_cast<std::int32_t>(flows.cold(flow).grace_until - to_tick(worker.now_ns));
+            if (left > 0) return Drop::kCount;
+            if (worker.security->clear_text_tokens.take(worker.now_ns)) post(worker, Event(ClearText{pair}));
+            return Drop::clear_while_encrypted;
+        }
+        case FlowState::deny:
+            return Drop::clear_while_denied;
+        case FlowState::hold:
+            return by_class(kind) == Drop::kCount ? Drop::kCount : Drop::clear_while_held;
+        case FlowState::pass:
+        case FlowState::none:
+            return by_class(kind);
+    }
+    return Drop::clear_not_permitted;
+}
+
+}  // namespace
+
+void screen_inbound_clear(Worker& worker, Burst& burst) {
+    unsigned kept = 0;
+    for (rte_mbuf* packet : burst) {
+        const Drop reason = verdict(worker, meta(packet).pair.reversed());
+        if (reason == Drop::kCount)
+            burst.set(kept++, packet);
+        else
+            drop(worker, packet, reason);
+    }
+    burst.truncate(kept);
+}
+
+}  // namespace oegate

@@ -1,0 +1,97 @@
+// policy: what happens to a datagram that leaves by an outside interface (OE draft
+// §3.1): its pair's entry in the SPD cache decides, else its class. Called by the
+// loop for Origin::received; does not route, encrypt or transmit.
+#include <algorithm>
+#include <array>
+
+#include "stages/hold.hpp"
+#include "stages/icmp.hpp"
+#include "tables/classes.hpp"
+#include "worker/security.hpp"
+#include "worker/security_state.hpp"
+
+namespace oegate {
+namespace {
+
+void deny(Worker& worker, rte_mbuf* packet, Drop reason) {
+    if (worker.icmp_on_deny)
+        refuse(worker, packet, reason, IcmpError::administratively_prohibited);
+    else
+        drop(worker, packet, reason);
+}
+
+/// §3.1.1: no entry. The class says whether there must be one.
+void miss(Worker& worker, std::uint64_t hash, rte_mbuf* packet, Burst& pass) {
+    const Meta& m = meta(packet);
+    const ClassKind kind = worker.classes->lookup(m.pair.destination);
+    switch (kind) {
+        case ClassKind::deny:
+            return deny(worker, packet, Drop::class_deny);
+        case ClassKind::none:
+            return deny(worker, packet, Drop::class_none);
+        case ClassKind::always_clear_text:
+            return pass.push(packet);
+        case ClassKind::oe_permissive:
+        case ClassKind::oe_paranoid:
+        case ClassKind::configured:
+        case ClassKind::oe_accept_only:
+            break;
+    }
+    const std::uint32_t flow = make_flow(worker, hash, m.pair);
+    if (flow == FlowCache::kNone) return drop(worker, packet, Drop::flow_table_full);
+    FlowCache& flows = worker.security->flows;
+    FlowEntry& entry = flows.entry(flow);
+    FlowCold& cold = flows.cold(flow);
+    flows.set_state(flow, FlowState::hold);
+    entry.class_kind = kind;
+    entry.packets = 1;
+    entry.bytes = rte_pktmbuf_data_len(packet);
+    entry.used = to_tick(worker.now_ns);
+    cold.protocol = m.protocol;
+    cold.source_port = m.source_port;
+    cold.destination_port = m.destination_port;
+    ask(worker, flow, false);
+    hold(worker, flow, packet);
+}
+
+void decide(Worker& worker, std::uint64_t hash, rte_mbuf* packet, Burst& pass, Burst& encrypt) {
+    FlowCache& flows = worker.security->flows;
+    Meta& m = meta(packet);
+    const std::uint32_t flow = flows.find(hash, m.pair);
+    if (flow == FlowCache::kNone) return miss(worker, hash, packet, pass);
+    FlowEntry& entry = flows.entry(flow);
+    ++entry.packets;
+    entry.bytes += rte_pktmbuf_data_len(packet);
+    entry.used = to_tick(worker.now_ns);
+    switch (entry.state) {
+        case FlowState::encrypt:
+            m.sa = entry.sa();
+            return encrypt.push(packet);
+        case FlowState::pass:
+            return pass.push(packet);
+        case FlowState::hold:
+            return hold(worker, flow, packet);
+        case FlowState::deny:
+        case FlowState::none:
+            return deny(worker, packet, Drop::policy_deny);
+    }
+}
+
+}  // namespace
+
+void policy(Worker& worker, Burst& in, Burst& pass, Burst& encrypt) {
+    const FlowCache& flows = worker.security->flows;
+    std::array<std::uint64_t, kReceiveBurst> hashes;
+    for (unsigned from = 0; from < in.size(); from += kReceiveBurst) {
+        const unsigned num = std::min(in.size() - from, kReceiveBurst);
+        for (unsigned i = 0; i < num; ++i) {
+            hashes[i] = flows.hash(meta(in[from + i]).pair);
+            flows.prefetch_tags(hashes[i]);
+        }
+        for (unsigned i = 0; i < num; ++i) flows.prefetch_entry(hashes[i]);
+        for (unsigned i = 0; i < num; ++i) decide(worker, hashes[i], in[from + i], pass, encrypt);
+    }
+    in.clear();
+}
+
+}  // namespace oegate

@@ -1,0 +1,25 @@
+#include "stages/release.hpp"
+
+#include "worker/security_state.hpp"
+
+namespace oegate {
+
+void release(Worker& worker, std::uint32_t seat, FlowState state, const SaRef& sa, Drop reason) {
+    if (seat == HoldRoom::kNone) return;
+    const HoldRoom::Seat held = worker.security->held.leave(seat);
+    for (rte_mbuf* packet : {held.first, held.last}) {
+        if (packet == nullptr) continue;
+        Burst& out = state == FlowState::encrypt ? worker.released_encrypt : worker.released_pass;
+        if (state != FlowState::encrypt && state != FlowState::pass) {
+            drop(worker, packet, reason);
+        } else if (out.room() == 0) {
+            drop(worker, packet, Drop::hold_limit);
+        } else {
+            meta(packet).sa = sa;
+            out.push(packet);
+        }
+    }
+    worker.ledger.held.set(worker.security->held.num_held());
+}
+
+}  // namespace oegate

@@ -1,0 +1,175 @@
+// The SAs of one worker (RFC 4301 §4.4.2), both directions, in slots that control
+// allocates. An inbound SA is found by the slot that its SPI names, without a search
+// (contract/sa.hpp). What a packet touches lies apart from what is seldom needed.
+// Called by encrypt, decrypt, expire and apply; needs no EAL.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "contract/command.hpp"
+#include "esp/crypto.hpp"
+#include "esp/layout.hpp"
+#include "esp/replay.hpp"
+#include "esp/sequence.hpp"
+#include "tables/flow_cache.hpp"
+#include "tables/region.hpp"
+
+namespace oegate {
+
+/// dead: the hard limit was reached; kept until control removes it.
+enum class SaState : std::uint8_t { free, live, dead };
+
+/// What decrypt touches of an SA for each packet: two cache lines.
+struct alignas(64) InboundSa {
+    std::uint32_t spi = 0;  // 0: never handed out
+    Tick used = 0;          // valid when packets != 0
+    std::array<std::uint8_t, 4> salt{};
+    EspSuite suite = EspSuite::aes_gcm_16_128;
+    SaState state = SaState::free;
+    bool report_first = false;
+    esp::ReplayWindow replay;
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;         // inner
+    std::uint64_t next_packets = 0;  // look at the limits from here on
+    std::uint64_t next_bytes = 0;
+    Address remote;  // outer source
+    Address local;
+    Pair pair;  // inner selectors
+};
+static_assert(sizeof(InboundSa) == 128);
+
+/// What encrypt touches of an SA for each packet: two cache lines. Packets sent are
+/// sequence.sent: each number is one packet.
+struct alignas(64) OutboundSa {
+    esp::OuterTemplate outer;
+    esp::SendSequence sequence;
+    std::uint64_t bytes = 0;  // inner
+    std::uint64_t next_packets = 0;
+    std::uint64_t next_bytes = 0;
+    std::uint32_t spi = 0;
+    std::uint32_t generation = 0;
+    Tick used = 0;
+    std::array<std::uint8_t, 4> salt{};
+    std::uint16_t mtu = 0;  // of the path; 0: the interface's
+    EspSuite suite = EspSuite::aes_gcm_16_128;
+    SaState state = SaState::free;
+    Family family = Family::ipv4;  // of the outer header
+    Pair outer_pair;
+};
+static_assert(sizeof(OutboundSa) == 128);
+
+/// What is seldom needed of an SA, either direction.
+struct SaCold {
+    SaLimits limits;
+    std::uint64_t installed_ns = 0;
+    Pair pair;  // inner, as in its Install command
+    std::uint32_t generation = 0;
+    bool soft_told = false;
+    bool hard_told = false;
+};
+static_assert(sizeof(SaCold) == 96);
+
+enum class Limit : std::uint8_t { none, soft, hard };
+
+/// The limit that these counts have reached and that was not told yet; 0 is no limit.
+Limit reached(const SaCold&, std::uint64_t packets, std::uint64_t bytes, std::uint64_t now_ns);
+
+class Sad {
+  public:
+    /// num_slots per direction. replay_window is the largest that an SA may ask for.
+    /// Allocates; only at start. crypto must outlive it.
+    Sad(std::uint32_t num_slots, std::uint32_t replay_window, const esp::Crypto& crypto);
+
+    /// A slot's former tenant goes. False when the slot does not exist, the addresses
+    /// are not of one family, or the SPI does not name the slot (inbound).
+    bool install(const InstallInbound&, std::uint64_t now_ns);
+    bool install(const InstallOutbound&, std::uint64_t now_ns);
+    /// Overwrites the keys. False, and nothing happens, for a stale generation.
+    bool remove(Direction, const SaRef&);
+
+    /// By the SPI of a packet; null when no SA of ours has exactly this SPI. May be dead.
+    InboundSa* inbound(std::uint32_t spi) {
+        const std::uint32_t slot = Spi::slot(spi);
+        if (slot >= num_slots_ || inbound_[slot].state == SaState::free || inbound_[slot].spi != spi)
+            return nullptr;
+        return &inbound_[slot];
+    }
+    void prefetch_inbound(std::uint32_t spi) const {
+        if (Spi::slot(spi) < num_slots_) {
+            const auto* at = reinterpret_cast<const char*>(&inbound_[Spi::slot(spi)]);
+            __builtin_prefetch(at, 1);
+            __builtin_prefetch(at + 64, 1);
+        }
+    }
+    /// Null for an empty slot or a stale generation. May be dead.
+    OutboundSa* outbound(const SaRef& ref) {
+        if (ref.slot >= num_slots_ || outbound_[ref.slot].state == SaState::free ||
+            outbound_[ref.slot].generation != ref.generation)
+            return nullptr;
+        return &outbound_[ref.slot];
+    }
+    const OutboundSa* outbound(const SaRef& ref) const { return const_cast<Sad*>(this)->outbound(ref); }
+    /// An inbound SA by reference; null as above.
+    InboundSa* inbound(const SaRef& ref) {
+        if (ref.slot >= num_slots_ || inbound_[ref.slot].state == SaState::free ||
+            inbound_cold_[ref.slot].generation != ref.generation)
+            return nullptr;
+        return &inbound_[ref.slot];
+    }
+
+    std::uint32_t slot_of(const InboundSa& sa) const {
+        return static_cast<std::uint32_t>(&sa - inbound_.data());
+    }
+    std::uint32_t slot_of(const OutboundSa& sa) const {
+        return static_cast<std::uint32_t>(&sa - outbound_.data());
+    }
+    InboundSa& inbound_at(std::uint32_t slot) { return inbound_[slot]; }
+    OutboundSa& outbound_at(std::uint32_t slot) { return outbound_[slot]; }
+    SaCold& inbound_cold(std::uint32_t slot) { return inbound_cold_[slot]; }
+    SaCold& outbound_cold(std::uint32_t slot) { return outbound_cold_[slot]; }
+    /// Expanded; null when the crypto library is unusable.
+    const void* inbound_key(std::uint32_t slot) const {
+        return usable_ ? inbound_keys_.data() + slot * key_len_ : nullptr;
+    }
+    const void* outbound_key(std::uint32_t slot) const {
+        return usable_ ? outbound_keys_.data() + slot * key_len_ : nullptr;
+    }
+    std::span<std::uint64_t> bitmap(std::uint32_t slot) {
+        return {bitmaps_.data() + std::size_t{slot} * words_, words_};
+    }
+
+    /// After a soft limit was told: look again at the hard one.
+    void rearm(InboundSa&);
+    void rearm(OutboundSa&);
+
+    std::uint32_t num_slots() const { return num_slots_; }
+    std::uint32_t count(Direction d) const { return d == Direction::inbound ? num_inbound_ : num_outbound_; }
+    /// One behind the highest slot ever used.
+    std::uint32_t high_water(Direction d) const {
+        return d == Direction::inbound ? inbound_high_ : outbound_high_;
+    }
+
+    static std::size_t memory(std::uint32_t num_slots, std::uint32_t replay_window);
+
+  private:
+    std::uint32_t num_slots_;
+    std::uint32_t replay_window_;
+    std::uint32_t words_;
+    std::size_t key_len_;
+    const esp::Crypto& crypto_;
+    bool usable_;
+    std::uint32_t num_inbound_ = 0;
+    std::uint32_t num_outbound_ = 0;
+    std::uint32_t inbound_high_ = 0;
+    std::uint32_t outbound_high_ = 0;
+    Region<InboundSa> inbound_;
+    Region<OutboundSa> outbound_;
+    Region<std::uint8_t> inbound_keys_;
+    Region<std::uint8_t> outbound_keys_;
+    Region<std::uint64_t> bitmaps_;
+    Region<SaCold> inbound_cold_;
+    Region<SaCold> outbound_cold_;
+};
+
+}  // namespace oegate

@@ -1,0 +1,119 @@
+// Control's commands, applied to the SPD cache and the SAs on the worker's own core.
+// Called by the loop for each command, in order; neighbours are not its business.
+#include "stages/hold.hpp"
+#include "stages/release.hpp"
+#include "worker/security.hpp"
+#include "worker/security_state.hpp"
+
+namespace oegate {
+namespace {
+
+std::uint64_t age_ns(const Worker& worker, Tick used) {
+    return ticks_to_ns(to_tick(worker.now_ns) - used);
+}
+
+UseReport report_of(const Worker& worker, const Pair& pair, std::uint32_t flow) {
+    UseReport report;
+    report.pair = pair;
+    if (flow == FlowCache::kNone) return report;
+    const FlowEntry& entry = worker.security->flows.entry(flow);
+    report.state = entry.state;
+    report.packets = entry.packets;
+    report.bytes = entry.bytes;
+    if (entry.packets != 0) report.outbound_age_ns = age_ns(worker, entry.used);
+    return report;
+}
+
+void remove_policy(Worker& worker, const Pair& pair, bool answer) {
+    FlowCache& flows = worker.security->flows;
+    const std::uint32_t flow = flows.find(pair);
+    UseReport report = report_of(worker, pair, flow);
+    report.removed = true;
+    if (flow != FlowCache::kNone) {
+        const FlowEntry& entry = flows.entry(flow);
+        if (entry.state == FlowState::hold)
+            release(worker, entry.slot, FlowState::none, SaRef{}, Drop::hold_expired);
+        flows.erase(flow);
+    }
+    if (answer) post(worker, Event(report));
+}
+
+void set_policy(Worker& worker, const SetPolicy& command) {
+    if (command.state == FlowState::none) return remove_policy(worker, command.pair, false);
+    FlowCache& flows = worker.security->flows;
+    const std::uint64_t hash = flows.hash(command.pair);
+    std::uint32_t flow = flows.find(hash, command.pair);
+    if (flow == FlowCache::kNone) flow = make_flow(worker, hash, command.pair);
+    if (flow == FlowCache::kNone) {
+        // Full: control sees the pair without a state, and what it sends meets flow_table_full.
+        return post(worker, Event(report_of(worker, command.pair, flow)));
+    }
+    FlowEntry& entry = flows.entry(flow);
+    FlowCold& cold = flows.cold(flow);
+    const FlowState former = entry.state;
+    const Tick now = to_tick(worker.now_ns);
+    entry.reason = command.reason;
+    entry.class_kind = command.class_kind;
+    if (command.state == FlowState::hold) {
+        if (former != FlowState::hold) return_to_hold(worker, flow);
+        return;
+    }
+    const std::uint32_t seat = former == FlowState::hold ? entry.slot : HoldRoom::kNone;
+    entry.slot = command.state == FlowState::encrypt ? command.outbound.slot : SaRef::kNone;
+    entry.generation = command.state == FlowState::encrypt ? command.outbound.generation : 0;
+    flows.set_state(flow, command.state);
+    if (command.state == FlowState::encrypt && (former != FlowState::encrypt || command.grace_ms != 0))
+        cold.grace_until = now + to_tick(std::uint64_t{command.grace_ms} * 1'000'000);
+    release(worker, seat, command.state, command.outbound, Drop::hold_denied);
+}
+
+void query_use(Worker& worker, const QueryUse& query) {
+    UseReport report = report_of(worker, query.pair, worker.security->flows.find(query.pair));
+    const InboundSa* sa = query.inbound.valid() ? worker.security->sad.inbound(query.inbound) : nullptr;
+    if (sa != nullptr && sa->packets != 0) report.inbound_age_ns = age_ns(worker, sa->used);
+    post(worker, Event(report));
+}
+
+void begin_snapshot(Worker& worker, const Snapshot& request) {
+    Security& security = *worker.security;
+    // More at once than control ever asks: the oldest gives way, its asker times out.
+    if (security.num_snapshots == Security::kMaxSnapshots) {
+        for (unsigned i = 1; i < security.num_snapshots; ++i)
+            security.snapshots[i - 1] = security.snapshots[i];
+        --security.num_snapshots;
+    }
+    security.snapshots[security.num_snapshots++] = {request, 0, 0};
+}
+
+/// An SA that could not be installed is reported as dead, so that keying goes on.
+template <class Install>
+void install(Worker& worker, const Install& command, Direction direction) {
+    if (!worker.security->sad.install(command, worker.now_ns))
+        post(worker, Event(SaExpired{command.pair, command.ref, direction, true}));
+}
+
+}  // namespace
+
+void apply(Worker& worker, const Command& command) {
+    switch (command.kind) {
+        case Command::Kind::set_policy:
+            return set_policy(worker, command.set_policy);
+        case Command::Kind::remove_policy:
+            return remove_policy(worker, command.remove_policy.pair, true);
+        case Command::Kind::install_outbound:
+            return install(worker, command.install_outbound, Direction::outbound);
+        case Command::Kind::install_inbound:
+            return install(worker, command.install_inbound, Direction::inbound);
+        case Command::Kind::remove_sa:
+            worker.security->sad.remove(command.remove_sa.direction, command.remove_sa.ref);
+            return;
+        case Command::Kind::query_use:
+            return query_use(worker, command.query_use);
+        case Command::Kind::snapshot:
+            return begin_snapshot(worker, command.snapshot);
+        case Command::Kind::neighbour_changed:
+            return;
+    }
+}
+
+}  // namespace oegate

@@ -1,0 +1,70 @@
+// Start and upkeep of a worker's security part: everything is allocated here, before
+// the first packet, and tended once a loop.
+#include "worker/security.hpp"
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <new>
+
+#include "base/random.hpp"
+#include "stages/expire.hpp"
+#include "stages/hold.hpp"
+#include "worker/security_state.hpp"
+#include "worker/snapshot.hpp"
+
+namespace oegate {
+
+void SecurityDeleter::operator()(Security* security) const {
+    if (security == nullptr) return;
+    for (std::uint32_t i = 0; i < security->held.max_held(); ++i) {
+        const HoldRoom::Seat& seat = security->held.seat(i);
+        if (seat.first == nullptr) continue;
+        rte_pktmbuf_free(seat.first);
+        rte_pktmbuf_free(seat.last);
+    }
+    delete security;
+}
+
+Result<SecurityPointer, std::string> make_security(const config::Config& config, unsigned worker) {
+    const config::Dataplane& plane = config.dataplane;
+    if (worker >= Spi::kMaxWorkers) return fail(std::string("more than 16 workers: an SPI cannot name them"));
+    SystemRandom random;
+    SecurityPointer security;
+    try {
+        security.reset(new Security(plane.flows_per_worker, plane.held_per_worker, plane.sas_per_worker,
+                                    plane.replay_window, OwnerSeed{random.u64(), random.u64()}));
+    } catch (const std::bad_alloc&) {
+        return fail(
+            std::string("no memory for the flow cache and the SAs: lower flows_per_worker or "
+                        "sas_per_worker"));
+    }
+    if (!security->crypto.ok())
+        return fail(std::string("intel-ipsec-mb cannot be used on this processor, or its self-test failed"));
+    return security;
+}
+
+/// The tables are ordinary memory (tables/region.hpp): nothing comes from rte_malloc.
+std::size_t security_memory(const config::Config&) {
+    return 0;
+}
+
+bool can_post(const Worker& worker) {
+    return rte_ring_full(worker.link.events) == 0;
+}
+
+void tend(Worker& worker) {
+    repeat_requests(worker);
+    expire_by_time(worker);
+    answer_snapshots(worker);
+    const Security& security = *worker.security;
+    Ledger& ledger = worker.ledger;
+    ledger.held.set(security.held.num_held());
+    ledger.flows.set(security.flows.size());
+    for (unsigned i = 0; i < ledger.flows_by_state.size(); ++i)
+        ledger.flows_by_state[i].set(security.flows.count(static_cast<FlowState>(i)));
+    ledger.inbound_sas.set(security.sad.count(Direction::inbound));
+    ledger.outbound_sas.set(security.sad.count(Direction::outbound));
+}
+
+}  // namespace oegate
