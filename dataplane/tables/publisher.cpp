@@ -28,7 +28,9 @@ Result<void, TablesError> Publisher::set_routes(std::span<const Route> routes) {
 }
 
 Result<void, TablesError> Publisher::set_classes(std::span<const ClassRule> rules, ClassKind fallback) {
-    auto built = std::make_unique<const ClassTable>(rules, fallback);
+    // Default deny: "no class matches" stays none, so that it has its own drop reason.
+    auto built =
+        std::make_unique<const ClassTable>(rules, fallback == ClassKind::deny ? ClassKind::none : fallback);
     published_.classes.store(built.get(), std::memory_order_release);
     if (classes_) retired_.push_back({rte_rcu_qsbr_start(qsbr_), nullptr, std::move(classes_)});
     classes_ = std::move(built);
