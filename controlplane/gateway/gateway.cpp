@@ -20,11 +20,17 @@ ike::Settings settings_of(const config::Config& config, const keying::Realm& rea
 
 }  // namespace
 
-Gateway::Impl::Impl(const config::Config& c, const ike::PrivateKey& key, Random& random, ike::CryptoPool& below,
-                    const Options& options)
-    : config(c), realm(c), outbox(options.num_workers), sa(c, options.seed, random, outbox),
-      discovery(c.dns, random), keying(c, realm), pool(below, *this),
-      engine(settings_of(c, realm, options.key_log), key, random, sa, pool), seed(options.seed),
+Gateway::Impl::Impl(const config::Config& c, const ike::PrivateKey& key, Random& random,
+                    ike::CryptoPool& below, const Options& options)
+    : config(c),
+      realm(c),
+      outbox(options.num_workers),
+      sa(c, options.seed, random, outbox),
+      discovery(c.dns, random, options.wall_seconds),
+      keying(c, realm),
+      pool(below, *this),
+      engine(settings_of(c, realm, options.key_log), key, random, sa, pool),
+      seed(options.seed),
       key_log_on(options.key_log) {}
 
 void Gateway::Impl::Pool::submit(ike::Job job) {
@@ -111,7 +117,8 @@ void Gateway::Impl::carry(ike::WantAuthorization& e, Time now) {
 void Gateway::Impl::carry(ike::InstallChild& e, Time now) {
     const ike::ChildId id = e.child;
     const std::uint32_t spi = e.spi_in;
-    installing[id] = {id, e.connection, e.initiator, e.replaces, e.pair, e.remote, e.peer, e.verdict, e.lowest_nonce};
+    installing[id] = {id,       e.connection, e.initiator, e.replaces,    e.pair,
+                      e.remote, e.peer,       e.verdict,   e.lowest_nonce};
     if (sa.install(std::move(e), now)) return;
     installing.erase(id);
     sa.release(spi);
@@ -126,7 +133,8 @@ void Gateway::Impl::carry(ike::ChildGone& e, Time now) {
     keying.on_child_gone(e, now);
     if (!status) return;
     // Datagrams on their way may still come through an SA that was replaced.
-    sa.remove(e.child, e.reason == ike::ChildGone::Reason::rekeyed || sa.has_other(status->pair, e.child), now);
+    sa.remove(e.child, e.reason == ike::ChildGone::Reason::rekeyed || sa.has_other(status->pair, e.child),
+              now);
 }
 
 void Gateway::Impl::carry(ike::InitiateFailed& e, Time now) {
@@ -222,20 +230,21 @@ void Gateway::Impl::carry(const keying::AnswerAuthorization& a, Time now) {
 
 void Gateway::Impl::carry(const keying::Transition& a, Time) {
     const bool refused = a.row.empty();
-    const config::LogLevel level = a.security ? config::LogLevel::warning
-                                   : refused  ? config::LogLevel::notice
+    const config::LogLevel level = a.security       ? config::LogLevel::warning
+                                   : refused        ? config::LogLevel::notice
                                    : a.from == a.to ? config::LogLevel::debug
                                                     : config::LogLevel::info;
     const std::string pair = a.pair == Pair{} ? "offer" : a.pair.text();
     log(level, a.security,
-        pair + ": " + a.from + " to " + a.to + (refused ? "" : ", " + a.row) + (a.detail.empty() ? "" : ": " + a.detail),
+        pair + ": " + a.from + " to " + a.to + (refused ? "" : ", " + a.row) +
+            (a.detail.empty() ? "" : ": " + a.detail),
         {{"pair", pair}, {"from", a.from}, {"to", a.to}, {"row", a.row}, {"detail", a.detail}});
 }
 
 // ---- the public side -----------------------------------------------------------
 
-Gateway::Gateway(const config::Config& config, const ike::PrivateKey& key, Random& random, ike::CryptoPool& pool,
-                 const Options& options)
+Gateway::Gateway(const config::Config& config, const ike::PrivateKey& key, Random& random,
+                 ike::CryptoPool& pool, const Options& options)
     : impl_(std::make_unique<Impl>(config, key, random, pool, options)) {}
 Gateway::~Gateway() = default;
 
@@ -247,25 +256,35 @@ void Gateway::on_event(const Event& event, Time now) {
         return found;
     };
     switch (event.kind) {
-        case Event::Kind::miss: m.keying.on_miss(event.miss, now); break;
+        case Event::Kind::miss:
+            m.keying.on_miss(event.miss, now);
+            break;
         case Event::Kind::sa_expired:
             if (event.sa_expired.direction == Direction::inbound && !event.sa_expired.hard) break;
             if (const auto id = child(event.sa_expired.direction, event.sa_expired.ref))
                 m.keying.on_sa_expired(*id, event.sa_expired.hard, now);
             break;
         case Event::Kind::first_esp:
-            if (const auto id = child(Direction::inbound, event.first_esp.ref)) m.keying.on_first_esp(*id, now);
+            if (const auto id = child(Direction::inbound, event.first_esp.ref))
+                m.keying.on_first_esp(*id, now);
             break;
-        case Event::Kind::unknown_spi: m.keying.on_peer_hint(event.unknown_spi.remote, now); break;
+        case Event::Kind::unknown_spi:
+            m.keying.on_peer_hint(event.unknown_spi.remote, now);
+            break;
         case Event::Kind::selector_mismatch:
             ++m.selector_mismatches;
             m.log(config::LogLevel::warning, true,
                   "decrypted datagram " + event.selector_mismatch.inner.text() + " does not belong to its SA",
                   {{"pair", event.selector_mismatch.inner.text()}});
             break;
-        case Event::Kind::clear_text: m.keying.on_clear_text(event.clear_text.pair, now); break;
-        case Event::Kind::use_report: m.keying.on_use_report(event.use_report, now); break;
-        case Event::Kind::neighbour_wanted: break;  // route/ answers that
+        case Event::Kind::clear_text:
+            m.keying.on_clear_text(event.clear_text.pair, now);
+            break;
+        case Event::Kind::use_report:
+            m.keying.on_use_report(event.use_report, now);
+            break;
+        case Event::Kind::neighbour_wanted:
+            break;  // route/ answers that
     }
     m.pump(now);
 }
@@ -298,8 +317,8 @@ void Gateway::on_timer(Time now) {
 }
 
 Time Gateway::next_deadline() const {
-    return std::min({impl_->discovery.next_deadline(), impl_->engine.next_deadline(), impl_->keying.next_deadline(),
-                     impl_->sa.next_deadline()});
+    return std::min({impl_->discovery.next_deadline(), impl_->engine.next_deadline(),
+                     impl_->keying.next_deadline(), impl_->sa.next_deadline()});
 }
 
 void Gateway::shutdown(Time now) {

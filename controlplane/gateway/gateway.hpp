@@ -4,6 +4,7 @@
 // there is no socket, no ring, no thread and no clock in here.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +32,8 @@ struct LogRecord {
 struct Options {
     OwnerSeed seed;  // the data plane's
     unsigned num_workers = 1;
-    bool key_log = false;  // --insecure-key-log
+    bool key_log = false;                        // --insecure-key-log
+    std::function<std::int64_t()> wall_seconds;  // since the epoch, for RRSIGs; may be empty
 };
 
 class Gateway {

@@ -550,6 +550,7 @@ ConnectionStatus Keying::Impl::status_of(const Connection& c) const {
     ConnectionStatus s;
     s.pair = c.pair;
     s.state = to_text(c.state);
+    s.policy = c.policy;
     s.class_kind = c.match.kind;
     s.reason = static_cast<std::uint16_t>(c.reason);
     s.reason_text = to_text(c.reason);
@@ -595,6 +596,14 @@ Counters Keying::counters() const {
     c.connections = impl_->connections.size();
     c.pending = impl_->num_pending;
     c.offers = impl_->offers.size();
+    for (const auto& [id, connection] : impl_->connections) {
+        const State s = connection.state;
+        if (s == State::keyed || s == State::expiring_keyed) ++c.keyed;
+        if (s == State::deny || s == State::expiring_deny) ++c.denied;
+        if (s != State::clear_text && s != State::expiring_clear) continue;
+        ++c.clear_text;
+        if (connection.match.kind == ClassKind::oe_permissive) ++c.clear_fallbacks;
+    }
     return c;
 }
 

@@ -115,6 +115,7 @@ struct StoryLine {
 struct ConnectionStatus {
     Pair pair;
     std::string state;
+    FlowState policy = FlowState::none;  // as the worker was told
     ClassKind class_kind = ClassKind::none;
     std::uint16_t reason = 0;
     std::string reason_text;  // row name
@@ -137,6 +138,10 @@ struct Counters {
     std::uint64_t connections = 0;
     std::uint64_t pending = 0;  // in potential or pending
     std::uint64_t offers = 0;   // peers' questions in DNS
+    std::uint64_t keyed = 0;    // by state, expiring ones included
+    std::uint64_t clear_text = 0;
+    std::uint64_t clear_fallbacks = 0;  // of clear_text: oe-permissive that failed
+    std::uint64_t denied = 0;
 };
 
 class Keying {

@@ -121,8 +121,11 @@ void Keying::Impl::answer_source(Offer& o, const discovery::DelegationAnswer& an
     const ike::WantAuthorization& q = *o.authorization;
     Verdict chain = Verdict::bogus;
     bool named = false;
+    std::vector<discovery::Candidate> named_by_dns = answer.identities;  // believed only when secure
     if (answer.outcome == discovery::Outcome::usable)
-        for (const discovery::Candidate& candidate : answer.candidates) {
+        named_by_dns.insert(named_by_dns.end(), answer.candidates.begin(), answer.candidates.end());
+    if (answer.outcome != discovery::Outcome::bogus)
+        for (const discovery::Candidate& candidate : named_by_dns) {
             const bool key =
                 candidate.keys.empty() || std::ranges::find(candidate.keys, q.key) != candidate.keys.end();
             const Verdict v = weakest(weakest(candidate.verdict, answer.verdict), q.verdict);

@@ -346,6 +346,11 @@ std::string_view help(Story s) {
     const auto i = static_cast<std::size_t>(s);
     return i < kNumStories ? kStoryTexts[i].help : "?";
 }
+Story story_of(std::string_view name) {
+    for (std::size_t i = 0; i < kNumStories; ++i)
+        if (kStoryTexts[i].name == name) return static_cast<Story>(i);
+    return Story::unknown;
+}
 std::string_view reason_text(std::uint16_t reason) {
     return to_text(static_cast<Story>(reason));
 }

@@ -109,6 +109,8 @@ inline constexpr std::size_t kNumStories = static_cast<std::size_t>(Story::kCoun
 std::string_view to_text(Story);
 /// One line for an operator.
 std::string_view help(Story);
+/// The inverse of to_text; unknown for anything else.
+Story story_of(std::string_view name);
 /// What a worker hands back in a flow record.
 std::string_view reason_text(std::uint16_t reason);
 

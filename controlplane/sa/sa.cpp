@@ -26,7 +26,8 @@ Sa::Child::~Child() {
 Sa::Sa(const config::Config& config, const OwnerSeed& seed, Random& random, Outbox& outbox)
     : config_(config), seed_(seed), random_(random), outbox_(outbox) {
     for (unsigned i = 0; i < outbox.num_workers(); ++i)
-        workers_.push_back({Slots(config.dataplane.sas_per_worker), Slots(config.dataplane.sas_per_worker), {}});
+        workers_.push_back(
+            {Slots(config.dataplane.sas_per_worker), Slots(config.dataplane.sas_per_worker), {}});
 }
 
 Sa::~Sa() = default;
@@ -38,7 +39,7 @@ std::optional<std::uint32_t> Sa::allocate(const Pair& pair) {
     Slots& slots = workers_[worker].in;
     const auto slot = slots.take(random_);
     if (!slot) return std::nullopt;
-    return Spi::make(slots.find(*slot)->salt, worker, *slot);
+    return Spi::make(slots.at(*slot).salt, worker, *slot);
 }
 
 void Sa::release(std::uint32_t spi) {
@@ -77,8 +78,9 @@ SaLimits Sa::limits(bool initiator, bool outbound) {
 bool Sa::install(ike::InstallChild install, Time now) {
     const unsigned worker = Spi::worker(install.spi_in);
     const std::uint32_t slot = Spi::slot(install.spi_in);
-    const bool ours = worker < workers_.size() && !children_.contains(install.child) &&
-                      worker == owner(seed_, install.pair.source, install.pair.destination, outbox_.num_workers());
+    const bool ours =
+        worker < workers_.size() && !children_.contains(install.child) &&
+        worker == owner(seed_, install.pair.source, install.pair.destination, outbox_.num_workers());
     Slots::Slot* s = ours ? workers_[worker].in.find(slot) : nullptr;
     if (s == nullptr || s->state != Slots::State::reserved || s->salt != install.spi_in >> 24) {
         wipe(install.inbound);
@@ -92,9 +94,23 @@ bool Sa::install(ike::InstallChild install, Time now) {
     child.in = workers_[worker].in.ref(slot);
     child.outbound_key = install.outbound;
     child.has_key = true;
-    child.status = {install.child, install.pair, install.local, install.remote, install.peer, install.verdict,
-                    install.spi_in, install.spi_out, install.inbound.suite, worker, install.initiator, false, false,
-                    false, now, kNever, kNever};
+    child.status = {install.child,
+                    install.pair,
+                    install.local,
+                    install.remote,
+                    install.peer,
+                    install.verdict,
+                    install.spi_in,
+                    install.spi_out,
+                    install.inbound.suite,
+                    worker,
+                    install.initiator,
+                    false,
+                    false,
+                    false,
+                    now,
+                    kNever,
+                    kNever};
     by_pair_[install.pair].insert(install.child);
 
     InstallInbound inbound;
@@ -133,8 +149,8 @@ std::optional<SaRef> Sa::use_outbound(ike::ChildId id, Time now) {
     Slots& slots = workers_[child.status.worker].out;
     const auto slot = slots.take(random_);
     if (!slot) return std::nullopt;
-    slots.find(*slot)->state = Slots::State::installed;
-    slots.find(*slot)->child = id;
+    slots.at(*slot).state = Slots::State::installed;
+    slots.at(*slot).child = id;
     child.out = slots.ref(*slot);
     child.status.in_use = true;
 
@@ -160,8 +176,9 @@ std::optional<SaRef> Sa::use_outbound(ike::ChildId id, Time now) {
 void Sa::remove_outbound(Child& child) {
     if (!child.out.valid()) return;
     Worker& worker = workers_[child.status.worker];
-    worker.out.find(child.out.slot)->state = Slots::State::leaving;
-    const std::uint64_t sequence = outbox_.post(child.status.worker, Command(RemoveSa{Direction::outbound, child.out}));
+    worker.out.at(child.out.slot).state = Slots::State::leaving;
+    const std::uint64_t sequence =
+        outbox_.post(child.status.worker, Command(RemoveSa{Direction::outbound, child.out}));
     worker.waiting.push_back({sequence, 0, Direction::outbound, child.out.slot});
     child.out = {};
     child.status.in_use = false;
@@ -170,8 +187,9 @@ void Sa::remove_outbound(Child& child) {
 
 void Sa::remove_inbound(Child& child) {
     Worker& worker = workers_[child.status.worker];
-    worker.in.find(child.in.slot)->state = Slots::State::leaving;
-    const std::uint64_t sequence = outbox_.post(child.status.worker, Command(RemoveSa{Direction::inbound, child.in}));
+    worker.in.at(child.in.slot).state = Slots::State::leaving;
+    const std::uint64_t sequence =
+        outbox_.post(child.status.worker, Command(RemoveSa{Direction::inbound, child.in}));
     worker.waiting.push_back({sequence, 0, Direction::inbound, child.in.slot});
 }
 

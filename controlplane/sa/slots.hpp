@@ -17,7 +17,8 @@ namespace oegate::sa {
 
 class Slots {
   public:
-    explicit Slots(std::uint32_t num_slots) : limit_(num_slots < Spi::kMaxSlots ? num_slots : Spi::kMaxSlots) {}
+    explicit Slots(std::uint32_t num_slots)
+        : limit_(num_slots < Spi::kMaxSlots ? num_slots : Spi::kMaxSlots) {}
 
     enum class State : std::uint8_t { free, reserved, installed, leaving };
     struct Slot {
@@ -55,6 +56,8 @@ class Slots {
         free_.push_back(slot);
         --used_;
     }
+    /// Only for a slot that take() gave.
+    Slot& at(std::uint32_t slot) { return slots_.at(slot); }
     Slot* find(std::uint32_t slot) { return slot < slots_.size() ? &slots_[slot] : nullptr; }
     const Slot* find(std::uint32_t slot) const { return slot < slots_.size() ? &slots_[slot] : nullptr; }
     SaRef ref(std::uint32_t slot) const { return {slot, slots_[slot].generation}; }

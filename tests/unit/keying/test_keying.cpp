@@ -643,6 +643,22 @@ const Script kScripts[] = {
          r.dns(answer(Outcome::usable, {gateway(kSgC, 10), gateway(kSgB, 20)}));
          REQUIRE(r.authorizations.size() == 1);
          CHECK(r.authorizations[0].allowed);
+
+         Rig named;  // TXT =@FQDN: an identity to believe, not a place to go to
+         auto w = named.offer(kBob);
+         w.peer = Identity::of_name("sg-b.example");
+         named.ask(w);
+         auto a = answer(Outcome::unusable, {}, 1h);
+         a.identities = {gateway(Address{}, 10)};
+         a.identities[0].id = w.peer;
+         named.dns(a);
+         REQUIRE(named.authorizations.size() == 1);
+         CHECK(named.authorizations[0].allowed);
+         named.ask(w);
+         a.identities[0].verdict = Verdict::insecure;
+         a.verdict = Verdict::insecure;
+         named.dns(a);
+         CHECK_FALSE(named.authorizations.back().allowed);
      }},
     {Story::r_undelegated,
      [](Rig& r) {

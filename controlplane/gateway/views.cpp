@@ -1,0 +1,284 @@
+// What an operator sees: plain structs made from the parts' own status, without side
+// effects. Rendering is manage/'s.
+#include <algorithm>
+#include <unordered_set>
+
+#include "gateway/compose.hpp"
+
+namespace oegate::gateway {
+namespace {
+
+std::string_view to_text(discovery::Outcome outcome) {
+    using enum discovery::Outcome;
+    switch (outcome) {
+        case usable:
+            return "usable";
+        case none:
+            return "none";
+        case unusable:
+            return "unusable";
+        case failed:
+            return "failed";
+        case bogus:
+            return "bogus";
+        case malformed:
+            return "malformed";
+    }
+    return "?";
+}
+
+std::string_view to_text(discovery::RecordType type) {
+    switch (type) {
+        case discovery::RecordType::txt:
+            return "TXT";
+        case discovery::RecordType::key:
+            return "KEY";
+        case discovery::RecordType::ipseckey:
+            return "IPSECKEY";
+    }
+    return "?";
+}
+
+std::optional<Duration> until(Time at, Time now) {
+    if (at == kNever) return std::nullopt;
+    return std::max(at - now, Duration::zero());
+}
+
+DnsView dns_view(const Address& owner, const discovery::DelegationAnswer& answer, Duration left) {
+    DnsView v{owner, std::string(to_text(answer.outcome)), answer.verdict, left, answer.detail, {}};
+    for (const auto& r : answer.records)
+        v.records.push_back({std::string(to_text(r.type)), r.text, r.judgement});
+    return v;
+}
+
+IkeView ike_view(const ike::IkeSaStatus& s, Time now) {
+    return {s.id,
+            s.local.address,
+            s.local.port,
+            s.remote.address,
+            s.remote.port,
+            s.spi_initiator,
+            s.spi_responder,
+            s.initiator,
+            s.state,
+            s.suite,
+            s.peer.text(),
+            s.verdict,
+            now - s.created,
+            s.num_children};
+}
+
+TunnelView tunnel_view(const sa::ChildStatus& s, Time now) {
+    TunnelView v;
+    v.pair = s.pair;
+    v.local = s.local;
+    v.gateway = s.remote;
+    v.spi_in = s.spi_in;
+    v.spi_out = s.spi_out;
+    v.worker = s.worker;
+    v.suite = oegate::to_text(s.suite);
+    v.identity = s.peer.text();
+    v.dnssec = s.verdict;
+    v.initiator = s.initiator;
+    v.in_use = s.in_use;
+    v.state = s.leaving ? "old" : s.in_use ? "in use" : s.installed ? "waiting" : "installing";
+    v.age = now - s.created;
+    v.rekey_in = until(s.rekey_at, now);
+    v.expires_in = until(s.expires_at, now);
+    v.child = s.child;
+    return v;
+}
+
+std::string_view does_to_datagram(const std::string& state, FlowState policy, ClassKind kind) {
+    if (policy == FlowState::encrypt || state == "keyed" || state == "expiring-keyed")
+        return "is encrypted to the gateway";
+    if (state == "clear-text" || state == "expiring-clear") return "is forwarded in the clear";
+    if (state == "deny" || state == "expiring-deny") return "is dropped";
+    if (state == "potential" || state == "pending")
+        return policy == FlowState::pass   ? "is forwarded in the clear while keying goes on"
+               : policy == FlowState::deny ? "is dropped while keying goes on"
+                                           : "is held until keying comes to a conclusion";
+    switch (kind) {
+        case ClassKind::none:
+        case ClassKind::deny:
+        case ClassKind::configured:
+            return "would be dropped";
+        case ClassKind::always_clear_text:
+        case ClassKind::oe_accept_only:
+            return "would be forwarded in the clear";
+        case ClassKind::oe_permissive:
+        case ClassKind::oe_paranoid:
+            return "would be held while DNS is asked who protects the destination";
+    }
+    return "?";
+}
+
+std::string next_of(const keying::ConnectionStatus& s) {
+    const std::string& state = s.state;
+    const bool permissive = s.class_kind == ClassKind::oe_permissive;
+    const std::string failure = permissive ? "clear text" : "deny";
+    if (state == "potential") return "when DNS answers: keying, or " + failure;
+    if (state == "pending")
+        return "when a gateway answers: encrypt; when the last one has failed, or the hold timer ends: " +
+               failure;
+    if (state == "keyed") return "then it is closed unless it was used lately; rekeyed before it expires";
+    if (state == "clear-text" || state == "deny")
+        return s.class_kind == ClassKind::oe_permissive || s.class_kind == ClassKind::oe_paranoid
+                   ? "then it is forgotten when unused; when its lifespan is over and it is in use, DNS is "
+                     "asked again"
+                   : "then it is forgotten when unused";
+    if (state.starts_with("expiring")) return "the worker is asked whether the pair is in use";
+    if (state == "expired") return "its last counts are awaited, then it is forgotten";
+    return "";
+}
+
+}  // namespace
+
+std::string_view reason_text(std::uint16_t reason) {
+    return keying::reason_text(reason);
+}
+std::string_view reason_help(std::uint16_t reason) {
+    return keying::help(static_cast<keying::Story>(reason));
+}
+
+StatusView Gateway::status() const {
+    const Impl& m = *impl_;
+    StatusView v;
+    const keying::Counters counters = m.keying.counters();
+    v.connections = counters.connections;
+    v.pending = counters.pending;
+    v.keyed = counters.keyed;
+    v.clear_text = counters.clear_text;
+    v.clear_fallbacks = counters.clear_fallbacks;
+    v.denied = counters.denied;
+    for (const sa::ChildStatus& child : m.sa.children()) v.tunnels += child.in_use ? 1 : 0;
+    v.ike_sas = m.engine.status().size();
+    v.commands_unapplied = m.outbox.unapplied();
+    if (m.key_log_on) v.alarms.push_back("keys are written to a file (--insecure-key-log)");
+    const auto count = [&](keying::Story s) { return counters.stories[static_cast<std::size_t>(s)]; };
+    if (count(keying::Story::p_bogus) > 0)
+        v.alarms.push_back("bogus DNS answers: " + std::to_string(count(keying::Story::p_bogus)));
+    if (m.no_slot > 0)
+        v.alarms.push_back("SA table full: " + std::to_string(m.no_slot) + " SA pairs refused");
+    if (m.realm.identities().empty()) v.alarms.push_back("no outside address: nothing can be keyed");
+    return v;
+}
+
+std::vector<TunnelView> Gateway::tunnels(Time now) const {
+    std::vector<TunnelView> all;
+    for (const sa::ChildStatus& child : impl_->sa.children()) all.push_back(tunnel_view(child, now));
+    return all;
+}
+
+std::vector<IkeView> Gateway::ike(Time now) const {
+    std::vector<IkeView> all;
+    for (const ike::IkeSaStatus& s : impl_->engine.status()) all.push_back(ike_view(s, now));
+    return all;
+}
+
+std::vector<DnsView> Gateway::dns(Time now) const {
+    std::vector<DnsView> all;
+    for (const discovery::CachedAnswer& c : impl_->discovery.cached(now))
+        all.push_back(dns_view(c.owner, c.answer, c.left));
+    return all;
+}
+
+std::vector<ConnectionView> Gateway::connections(Time now) const {
+    std::vector<ConnectionView> all;
+    for (const keying::ConnectionStatus& s : impl_->keying.connections())
+        all.push_back({s.pair, s.state, s.class_kind, s.reason_text, std::string(reason_help(s.reason)),
+                       s.gateway, s.verdict, now - s.created, until(s.next_look, now)});
+    return all;
+}
+
+std::vector<ClassRule> Gateway::class_rules() const {
+    std::vector<ClassRule> all;
+    for (const config::Class& c : impl_->config.classes)
+        for (const Prefix& p : c.destinations) all.push_back({p, c.kind});
+    return all;
+}
+
+std::vector<ClassView> Gateway::classes() const {
+    std::vector<ClassRule> rules = class_rules();
+    std::ranges::stable_sort(rules, [](const ClassRule& a, const ClassRule& b) {
+        return a.destination.length() > b.destination.length();
+    });
+    std::vector<ClassView> all;
+    for (const ClassRule& r : rules) all.push_back({r.destination, r.kind});
+    all.push_back({std::nullopt, impl_->config.default_class});
+    return all;
+}
+
+std::vector<CounterView> Gateway::counters() const {
+    const Impl& m = *impl_;
+    const keying::Counters k = m.keying.counters();
+    const discovery::Counters& d = m.discovery.counters();
+    std::vector<CounterView> all;
+    for (std::size_t i = 0; i < keying::kNumStories; ++i)
+        if (k.stories[i] > 0)
+            all.push_back(
+                {"row " + std::string(keying::to_text(static_cast<keying::Story>(i))), k.stories[i]});
+    all.push_back({"keying events without a row", k.refused_events});
+    all.push_back({"keying stray answers", k.stray_answers});
+    all.push_back({"keying offers", k.offers});
+    all.push_back({"dns lookups", d.lookups});
+    all.push_back({"dns cache hits", d.cache_hits});
+    all.push_back({"dns queries sent", d.sent});
+    all.push_back({"dns answers", d.received});
+    all.push_back({"dns answers mismatched", d.mismatched});
+    all.push_back({"dns lookups refused", d.refused});
+    all.push_back({"selector mismatches", m.selector_mismatches});
+    all.push_back({"stale worker events", m.stale_events});
+    all.push_back({"sa pairs without slot", m.no_slot});
+    all.push_back({"log records lost", m.logs_lost});
+    return all;
+}
+
+ExplainView Gateway::explain(const Pair& asked, Time now) const {
+    const Impl& m = *impl_;
+    ExplainView v;
+    // What comes from outside belongs to the connection of the other direction.
+    const bool inbound = !m.realm.inside(asked.source) && m.realm.inside(asked.destination);
+    v.direction = m.realm.own(asked.source) || m.realm.own(asked.destination) ? "own"
+                  : inbound                                                   ? "inbound"
+                  : m.realm.inside(asked.destination)                         ? "inside"
+                  : m.realm.inside(asked.source)                              ? "outbound"
+                                                                              : "through";
+    v.pair = inbound ? asked.reversed() : asked;
+    const keying::ClassMatch match = m.realm.class_of(v.pair.destination);
+    v.class_kind = match.kind;
+    v.class_prefix = match.prefix;
+    v.state = "none";
+    const auto s = m.keying.find(v.pair);
+    if (s) {
+        v.state = s->state;
+        v.reason = s->reason_text;
+        v.reason_help = reason_help(s->reason);
+        v.next = next_of(*s);
+        v.next_in = until(s->next_look, now);
+        v.gateways = s->gateways;
+        for (const keying::StoryLine& line : s->story) {
+            const auto story = keying::story_of(line.row);
+            v.story.push_back({now - line.at, line.row, std::string(keying::help(story)), line.text});
+        }
+    }
+    v.what_happens = "A datagram of this pair " +
+                     std::string(does_to_datagram(v.state, s ? s->policy : FlowState::none, v.class_kind)) +
+                     ".";
+    if (inbound && (v.state == "keyed" || v.state == "expiring-keyed"))
+        v.what_happens += " In clear text from outside it is dropped.";
+    if (const auto cached = m.discovery.cached(v.pair.destination, now))
+        v.dns = dns_view(v.pair.destination, cached->answer, cached->left);
+    else if (s && s->answer)
+        v.dns = dns_view(v.pair.destination, *s->answer, Duration::zero());
+    if (s && s->child)
+        if (const auto child = m.sa.find(*s->child)) v.tunnel = tunnel_view(*child, now);
+    const std::optional<Address> gateway = s ? s->gateway : std::nullopt;
+    if (gateway)
+        for (const ike::IkeSaStatus& sa : m.engine.status())
+            if (sa.remote.address == *gateway) v.ike = ike_view(sa, now);
+    if (!s && v.next.empty() && v.direction == "outbound") v.next = "nothing until a datagram arrives";
+    return v;
+}
+
+}  // namespace oegate::gateway
