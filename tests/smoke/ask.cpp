@@ -1,0 +1,79 @@
+// Asks a real resolver as the gateway does (Discovery, Transport, Reactor) and
+// prints what came of it on one line. Used by the smoke stories, not installed.
+//   ask RESOLVER trusted|untrusted delegation|keys ADDRESS-OR-NAME
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+#include "discovery/discovery.hpp"
+#include "discovery/transport.hpp"
+#include "loop/reactor.hpp"
+
+using namespace oegate;
+
+namespace {
+
+constexpr const char* kOutcomes[] = {"usable", "none", "unusable", "failed", "bogus", "malformed"};
+
+std::string text(const discovery::DelegationDone& done) {
+    std::string out =
+        fmt::format("{} {}", kOutcomes[static_cast<int>(done.answer.outcome)], to_text(done.answer.verdict));
+    for (const auto& c : done.answer.candidates)
+        out += fmt::format(" {}/{}/{}key", c.gateway.text(), c.precedence, c.keys.size());
+    return out + fmt::format(" | {}s | {}", done.answer.lifetime / 1s, done.answer.detail);
+}
+std::string text(const discovery::KeysDone& done) {
+    return fmt::format("{} {} {}key | {}s | {}", kOutcomes[static_cast<int>(done.answer.outcome)],
+                       to_text(done.answer.verdict), done.answer.keys.size(), done.answer.lifetime / 1s,
+                       done.answer.detail);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const auto resolver = argc == 5 ? Address::parse(argv[1]) : std::nullopt;
+    if (!resolver) {
+        std::fprintf(stderr, "usage: ask RESOLVER trusted|untrusted delegation|keys ADDRESS-OR-NAME\n");
+        return 2;
+    }
+    config::Dns config;
+    config.resolvers.push_back({*resolver, 53, std::strcmp(argv[2], "trusted") == 0});
+    SystemRandom random;
+    loop::Reactor reactor;
+    discovery::Discovery discovery(config, random,
+                                   [] { return static_cast<std::int64_t>(std::time(nullptr)); });
+    int status = 1;
+    const auto take = [&] {
+        while (const auto done = discovery.next_completion()) {
+            std::puts(std::visit([](const auto& d) { return text(d); }, *done).c_str());
+            status = 0;
+            reactor.stop();
+        }
+    };
+    discovery::Transport transport(reactor, discovery, loop::monotonic_now, take);
+    reactor.add_deadline([&] { return discovery.next_deadline(); },
+                         [&](Time now) {
+                             discovery.on_timer(now);
+                             transport.pump();
+                             take();
+                         });
+    const auto address = Address::parse(argv[4]);
+    if (std::strcmp(argv[3], "keys") == 0)
+        discovery.look_up_keys(address ? Identity::of(*address) : Identity::of_name(argv[4]),
+                               loop::monotonic_now());
+    else if (address)
+        discovery.look_up_delegation(*address, loop::monotonic_now());
+    else
+        return 2;
+    transport.pump();
+    take();
+    if (!reactor.stopped()) reactor.run();
+    if (transport.num_sockets() != 0) std::puts("a socket was left open");
+    std::fprintf(stderr, "tcp %lu servfail %lu sent %lu\n",
+                 static_cast<unsigned long>(discovery.counters().tcp),
+                 static_cast<unsigned long>(discovery.counters().servfail),
+                 static_cast<unsigned long>(discovery.counters().sent));
+    return status;
+}
