@@ -1,10 +1,16 @@
 #include "discovery/wire.hpp"
 
-#include <ldns/ldns.h>
-
+#include <cstdlib>
 #include <memory>
+#include <optional>
 
 #include "base/cursor.hpp"
+
+// Last, because it makes macros of bool, true and false.
+#include <ldns/ldns.h>
+#undef bool
+#undef true
+#undef false
 
 namespace oegate::discovery {
 namespace {
