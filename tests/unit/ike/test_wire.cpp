@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "catch.hpp"
+#include "error_of.hpp"
 #include "ike/wire/message.hpp"
 #include "ike/wire/proposals.hpp"
 
@@ -119,16 +120,16 @@ TEST_CASE("malformed headers name their field") {
         REQUIRE_FALSE(message);
         return message.error();
     };
-    CHECK(parse(ByteView(good).first(27)).error().field == Field::header);
+    CHECK(error_of(parse(ByteView(good).first(27))).field == Field::header);
     CHECK(field_after(17, 0x10).field == Field::major_version);
     CHECK(field_after(17, 0x30).notify() == NotifyType::invalid_major_version);
     CHECK(field_after(27, static_cast<std::uint8_t>(good[27] + 1)).field == Field::message_length);
     Bytes longer = good;
     longer.push_back(0);
-    CHECK(parse(longer).error().field == Field::message_length);
+    CHECK(error_of(parse(longer)).field == Field::message_length);
     Bytes zero = good;
     std::fill_n(zero.begin(), 8, 0);
-    CHECK(parse(zero).error().field == Field::spi_initiator);
+    CHECK(error_of(parse(zero)).field == Field::spi_initiator);
     // A higher minor version is not an error (RFC 7296 §2.5); nor are reserved flags.
     Bytes minor = good;
     minor[17] = 0x2f;
@@ -212,10 +213,10 @@ TEST_CASE("malformed payloads name payload and field") {
     CAPTURE(to_text(type), body);
     const auto message = parse(around(type, hex(body)));
     REQUIRE_FALSE(message);
-    CHECK(std::string(to_text(message.error().field)) == std::string(to_text(field)));
-    CHECK(message.error().payload == type);
-    CHECK(message.error().notify() == NotifyType::invalid_syntax);
-    CHECK(message.error().text() == to_text(type) + " payload: " + std::string(to_text(field)));
+    CHECK(std::string(to_text(error_of(message).field)) == std::string(to_text(field)));
+    CHECK(error_of(message).payload == type);
+    CHECK(error_of(message).notify() == NotifyType::invalid_syntax);
+    CHECK(error_of(message).text() == to_text(type) + " payload: " + std::string(to_text(field)));
 }
 
 TEST_CASE("bounds: too much of a thing is refused") {
@@ -242,7 +243,7 @@ TEST_CASE("bounds: too much of a thing is refused") {
 
     Payloads many;
     for (std::size_t i = 0; i <= kMaxPayloads; ++i) many.add(VendorId{});
-    CHECK(parse(serialise(header_of(ExchangeType::informational), many)).error().field ==
+    CHECK(error_of(parse(serialise(header_of(ExchangeType::informational), many))).field ==
           Field::num_payloads);
     many.list.pop_back();
     CHECK(parse(serialise(header_of(ExchangeType::informational), many)));
@@ -255,26 +256,27 @@ TEST_CASE("the chain: unknown, critical, duplicate, nested, trailing") {
     CHECK(skipped->payloads.find<Skipped>()->type == PayloadType{200});
     const auto critical = parse(around(PayloadType{200}, Bytes(3), 0x80));
     REQUIRE_FALSE(critical);
-    CHECK(critical.error().notify() == NotifyType::unsupported_critical_payload);
-    CHECK(critical.error().payload == PayloadType{200});
+    CHECK(error_of(critical).notify() == NotifyType::unsupported_critical_payload);
+    CHECK(error_of(critical).payload == PayloadType{200});
     // The bit says nothing about types that we know.
     for (auto type : {PayloadType::cert, PayloadType::certreq, PayloadType::cp, PayloadType::eap})
         CHECK(parse(around(type, Bytes(9), 0x80))->payloads.find<Skipped>()->type == type);
 
     Payloads twice;
     twice.add(Nonce{Bytes(16)}).add(Nonce{Bytes(16)});
-    CHECK(parse(serialise(header_of(ExchangeType::ike_sa_init), twice)).error() ==
+    CHECK(error_of(parse(serialise(header_of(ExchangeType::ike_sa_init), twice))) ==
           ParseError{Field::duplicate, PayloadType::nonce});
 
     const Bytes sk = hex("2f");
     CHECK(parse(around(PayloadType::sk, sk))->encrypted());
-    CHECK(parse_chain(PayloadType::sk, hex("29000005ff"), true).error().field == Field::nested);
-    CHECK(parse_chain(PayloadType::sk, hex("29000005ff 00"), false).error().field == Field::not_last);
-    CHECK(parse_chain(PayloadType::none, hex("00"), true).error() ==
+    CHECK(error_of(parse_chain(PayloadType::sk, hex("29000005ff"), true)).field == Field::nested);
+    CHECK(error_of(parse_chain(PayloadType::sk, hex("29000005ff 00"), false)).field == Field::not_last);
+    CHECK(error_of(parse_chain(PayloadType::none, hex("00"), true)) ==
           ParseError{Field::trailing, PayloadType::sk});
-    CHECK(parse_chain(PayloadType::vendor_id, hex("2b000003"), false).error().field == Field::payload_length);
-    CHECK(parse_chain(PayloadType::vendor_id, hex("2b0000"), false).error().field == Field::payload_header);
-    CHECK(parse_chain(PayloadType::vendor_id, hex("2b000009 01"), false).error().field ==
+    CHECK(error_of(parse_chain(PayloadType::vendor_id, hex("2b000003"), false)).field ==
+          Field::payload_length);
+    CHECK(error_of(parse_chain(PayloadType::vendor_id, hex("2b0000"), false)).field == Field::payload_header);
+    CHECK(error_of(parse_chain(PayloadType::vendor_id, hex("2b000009 01"), false)).field ==
           Field::payload_length);
     CHECK(parse_chain(PayloadType::none, {}, true));
 }
