@@ -20,7 +20,7 @@ struct DataplaneParts;  // port/parts.hpp, for tests and benchmarks
 class Dataplane {
   public:
     enum class Workers : std::uint8_t {
-        launched,  // each on its own lcore
+        launched,  // each on its own lcore; they receive once routes and classes are set
         by_hand,   // the caller polls them (tests)
     };
 

@@ -11,6 +11,8 @@ std::unique_ptr<Publisher> Publisher::make(unsigned num_interfaces, std::uint32_
     if (!publisher->neighbours_) return nullptr;
     publisher->published_.neighbours = publisher->neighbours_.get();
     if (!publisher->set_routes({}) || !publisher->set_classes({}, ClassKind::deny)) return nullptr;
+    publisher->routes_said_ = publisher->classes_said_ = false;  // those were ours
+    publisher->published_.ready.store(false);
     return publisher;
 }
 
@@ -24,6 +26,7 @@ Result<void, TablesError> Publisher::set_routes(std::span<const Route> routes) {
     published_.routes.store(built->get(), std::memory_order_release);
     if (routes_) retired_.push_back({rte_rcu_qsbr_start(qsbr_), std::move(routes_), nullptr});
     routes_ = std::move(*built);
+    note(routes_said_);
     return {};
 }
 
@@ -34,7 +37,13 @@ Result<void, TablesError> Publisher::set_classes(std::span<const ClassRule> rule
     published_.classes.store(built.get(), std::memory_order_release);
     if (classes_) retired_.push_back({rte_rcu_qsbr_start(qsbr_), nullptr, std::move(classes_)});
     classes_ = std::move(built);
+    note(classes_said_);
     return {};
+}
+
+void Publisher::note(bool& said) {
+    said = true;
+    if (routes_said_ && classes_said_) published_.ready.store(true, std::memory_order_release);
 }
 
 Result<void, TablesError> Publisher::set_neighbour(std::uint16_t interface, const Address& address,

@@ -41,6 +41,9 @@ class Publisher final : public Tables {
     Publisher(unsigned num_interfaces, std::uint32_t max_routes, rte_rcu_qsbr* qsbr)
         : num_interfaces_(num_interfaces), max_routes_(max_routes), qsbr_(qsbr) {}
 
+    void note(bool& said);
+
+    bool routes_said_ = false, classes_said_ = false;
     unsigned num_interfaces_;
     std::uint32_t max_routes_;
     rte_rcu_qsbr* qsbr_;

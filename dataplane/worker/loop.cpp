@@ -253,6 +253,10 @@ void run(Worker& worker, const std::atomic<bool>& stopping) {
     if (worker.idle == IdleMode::adaptive) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     const std::uint64_t hz = rte_get_tsc_hz();
     unsigned empty = 0;
+    // What arrives while control starts waits in the ports: with empty tables it would die.
+    while (!worker.published->ready.load(std::memory_order_acquire) &&
+           !stopping.load(std::memory_order_relaxed))
+        rte_delay_us_sleep(1000);
     std::uint64_t before = rte_rdtsc();
     rte_rcu_qsbr_thread_online(worker.qsbr, worker.index);
     while (!stopping.load(std::memory_order_relaxed)) {

@@ -82,6 +82,7 @@ struct PublishedTables {
     std::atomic<const RouteTable*> routes{nullptr};
     std::atomic<const ClassTable*> classes{nullptr};
     const NeighbourTable* neighbours = nullptr;
+    std::atomic<bool> ready{false};  // routes and classes have been said
 };
 
 struct alignas(64) Worker {

@@ -93,6 +93,9 @@ TEST_CASE("a data plane with launched workers starts, forwards and stops") {
     Dataplane& d = **started;
     const Route routes[] = {{*Prefix::parse("10.1.0.0/24"), {}, kInside}};
     REQUIRE(d.tables().set_routes(routes));
+    rte_delay_us_sleep(20'000);
+    CHECK(d.links()[0].shared->heartbeat.load() == 0);  // classes are not said yet: nothing may die
+    REQUIRE(d.tables().set_classes({}, ClassKind::always_clear_text));
     const std::uint64_t before = d.links()[1].shared->heartbeat.load();
     for (int i = 0; i < 2000 && (d.links()[1].shared->heartbeat.load() < before + 100); ++i)
         rte_delay_us_sleep(1000);
