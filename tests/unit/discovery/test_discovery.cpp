@@ -444,6 +444,20 @@ TEST_CASE("sockets in flight are bounded; the others wait and are asked in their
     CHECK(w.open.size() == 4);
 }
 
+TEST_CASE("repetitions keep within the bound of sockets, too") {
+    World w;
+    w.config.max_queries = 4;
+    w.d().look_up_delegation(kBob, w.now);
+    for (int i = 0; i < 45; ++i) {
+        w.run_until(w.now + 100ms);
+        CHECK(w.open.size() <= 4);
+    }
+    CHECK(w.open.size() == 4);
+    w.run_until(w.now + 1s);
+    CHECK(w.open.empty());
+    CHECK(w.d().next_completion());
+}
+
 TEST_CASE("without a resolver every look-up fails at once") {
     World w(0);
     const DelegationAnswer answer = w.delegation(kBob);
