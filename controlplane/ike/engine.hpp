@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,9 @@ struct Initiate {
     std::vector<PublicKey> keys;
     Verdict verdict = Verdict::indeterminate;
     bool fresh = false;  // do not reuse a channel (g.dead, g.full)
+    /// Send INITIAL_CONTACT: the peer is known to hold SAs of a former life of ours
+    /// (RFC 7296 §2.4). The engine itself sends it after a peer died (k.dead).
+    bool initial_contact = false;
 };
 
 // ---- events ------------------------------------------------------------------
@@ -89,6 +93,8 @@ struct WantAuthorization {
 
 /// A child SA pair is agreed. The receiver installs the inbound SA and calls
 /// child_installed(); only then does a responder answer (r.install). Keys move out.
+/// The inbound SPI belongs to the receiver from here on: it releases it some time
+/// after ChildGone. (The engine releases SPIs of children that never got this far.)
 struct InstallChild {
     ChildId child = 0;
     IkeSaId sa = 0;
@@ -176,11 +182,33 @@ class CryptoPool {
 
 class PrivateKey;  // crypto/rsa.hpp
 
+/// How we sign. automatic: RFC 7427 with PKCS#1 v1.5 and SHA-256 where the peer can
+/// verify it, else method 1. The others are for peers with peculiar needs, and tests.
+enum class SignatureForm : std::uint8_t { automatic, rsa_method_1, pss };
+
 struct Settings {
     config::Ike ike;
     config::Timers timers;
     std::vector<Address> identities;  // our outside addresses
     bool key_log = false;
+    SignatureForm signature_form = SignatureForm::automatic;
+};
+
+/// What was refused or bounded, since the start.
+struct Counters {
+    std::uint64_t malformed = 0;         // messages with a wrong field
+    std::uint64_t unprotected = 0;       // g.unprotected: decided nothing
+    std::uint64_t bad_icv = 0;           // not authentic
+    std::uint64_t unknown_spi = 0;       // of no IKE SA of ours
+    std::uint64_t out_of_window = 0;     // message IDs of the past or future
+    std::uint64_t repeated = 0;          // requests answered from the cache, or met with silence
+    std::uint64_t refused_requests = 0;  // IKE_SA_INIT without a common proposal
+    std::uint64_t cookies_sent = 0;
+    std::uint64_t half_open_dropped = 0;  // over the bound even with a cookie
+    std::uint64_t half_open_expired = 0;
+    std::uint64_t notices_suppressed = 0;
+    std::uint64_t num_refused = 0;                  // sum of the following
+    std::map<std::string, std::uint64_t> refusals;  // "state/event" without a row
 };
 
 // ---- snapshots -----------------------------------------------------------------
@@ -233,6 +261,7 @@ class Engine {
 
     std::optional<IkeEvent> next_event();
     std::vector<IkeSaStatus> status() const;
+    const Counters& counters() const;
 
   private:
     class Impl;

@@ -1,0 +1,385 @@
+// Child SA pairs: selectors, keys, life (RFC 7296 §1.3, §1.4.1, §2.8, §2.9, §2.17).
+#include "ike/v2/child_sa.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ike/v2/create_child_sa.hpp"
+#include "ike/v2/dh_jobs.hpp"
+#include "ike/v2/failures.hpp"
+#include "ike/v2/key_log.hpp"
+#include "ike/v2/window.hpp"
+
+namespace oegate::ike::v2 {
+
+namespace {
+
+/// The one host that a list means: its first host entry, if an entry without
+/// protocol or port allows all of that host's traffic.
+std::optional<Address> one_host(const wire::TrafficSelectors* list) {
+    if (list == nullptr) return std::nullopt;
+    for (const auto& specific : list->selectors) {
+        if (specific.start != specific.end) continue;
+        for (const auto& wide : list->selectors)
+            if (wide.any_protocol_and_port() && wide.contains(specific.start)) return specific.start;
+    }
+    return std::nullopt;
+}
+
+bool is_exactly(const wire::TrafficSelectors* list, const Address& host) {
+    return list != nullptr && list->num_unknown == 0 && list->selectors.size() == 1 &&
+           list->selectors.front().is_host(host) && list->selectors.front().any_protocol_and_port();
+}
+
+std::string describe(const wire::TrafficSelectors* list) {
+    if (list == nullptr) return "nothing";
+    std::string text;
+    for (const auto& selector : list->selectors) {
+        if (!text.empty()) text += ", ";
+        text += selector.text();
+    }
+    return text.empty() ? "nothing" : text;
+}
+
+void forget_negotiation(Child& child) {
+    child.dh.reset();
+    child.offer = {};
+    child.answer = {};
+    child.peer_public.clear();
+    child.g_ir = Secret();
+    child.deadline = kNever;
+}
+
+/// A delete that says: replaced by another child of the same pair.
+bool has_other_of_pair(Core& core, const IkeSa& sa, const Child& child) {
+    return std::any_of(sa.children.begin(), sa.children.end(), [&](ChildId id) {
+        const Child* other = core.find_child(id);
+        return other != nullptr && other != &child && other->pair == child.pair && other->announced &&
+               other->state != ChildState::closing && other->state != ChildState::replaced;
+    });
+}
+
+}  // namespace
+
+std::optional<Pair> narrow_to_pair(const wire::Payloads& payloads) {
+    const auto source = one_host(payloads.ts(wire::PayloadType::ts_i));
+    const auto destination = one_host(payloads.ts(wire::PayloadType::ts_r));
+    if (!source || !destination || source->family() != destination->family()) return std::nullopt;
+    return Pair{*source, *destination};
+}
+
+void add_selectors(wire::Payloads& payloads, const Pair& pair) {
+    payloads.add(
+        wire::TrafficSelectors{wire::PayloadType::ts_i, {wire::TrafficSelector::host(pair.source)}, 0});
+    payloads.add(
+        wire::TrafficSelectors{wire::PayloadType::ts_r, {wire::TrafficSelector::host(pair.destination)}, 0});
+}
+
+Failure failure_of(wire::NotifyType type) {
+    switch (type) {
+        case wire::NotifyType::no_additional_sas:
+            return Failure::full;
+        case wire::NotifyType::authentication_failed:
+            return Failure::refused;
+        default:
+            return Failure::child_refused;
+    }
+}
+
+ChildEvent judge_answer(Turn& turn, Child& child, const wire::Payloads& payloads) {
+    const auto* sa = payloads.find<wire::Sa>();
+    if (sa == nullptr) {
+        turn.detail = "answer without an SA payload";
+        return ChildEvent::declined;
+    }
+    const auto choice = wire::check_esp_answer(child.offer, *sa);
+    if (!choice) {
+        turn.detail = fmt::format("the peer accepted a proposal that we did not make ({})",
+                                  wire::to_text(choice.error()));
+        return ChildEvent::unacceptable;
+    }
+    child.suite = choice->suite;
+    child.spi_out = choice->spi;
+    const auto* ts_i = payloads.ts(wire::PayloadType::ts_i);
+    const auto* ts_r = payloads.ts(wire::PayloadType::ts_r);
+    if (!is_exactly(ts_i, child.pair.source) || !is_exactly(ts_r, child.pair.destination)) {
+        turn.detail = fmt::format(
+            "asked for {}, the peer's selectors are {} -> {}; a pair is never narrowed "
+            "or widened",
+            child.pair.text(), describe(ts_i), describe(ts_r));
+        return ChildEvent::unacceptable;
+    }
+    if (payloads.notify(wire::NotifyType::use_transport_mode) != nullptr) {
+        turn.detail = "the peer answered with transport mode; only tunnel mode was offered";
+        return ChildEvent::unacceptable;
+    }
+    if (turn.sa.nat) {
+        turn.detail =
+            "an address translator is on the path and UDP-encapsulated ESP is not supported yet; "
+            "give the gateway an address of its own outside the translator";
+        return ChildEvent::unacceptable;
+    }
+    if (child.first) return ChildEvent::accepted;
+    const auto* nonce = payloads.find<wire::Nonce>();
+    const auto* ke = payloads.find<wire::KeyExchange>();
+    if (nonce == nullptr || !child.suite.group || ke == nullptr || dh_group(ke->group) != child.group ||
+        *child.suite.group != child.group || ke->data.size() != public_value_len(child.group)) {
+        turn.detail = "answer without the nonce or the key exchange that perfect forward secrecy needs";
+        return ChildEvent::unacceptable;
+    }
+    child.nr = nonce->data;
+    child.peer_public = ke->data;
+    return ChildEvent::accepted;
+}
+
+ChildEvent judge_refusal(Turn& turn, const Child& child, const wire::Notify& refusal) {
+    turn.notify = refusal.type;
+    turn.detail = fmt::format("{} answered {}", turn.sa.peer.text(), wire::to_text(refusal.type));
+    if (refusal.type == wire::NotifyType::temporary_failure) return ChildEvent::retry;
+    if (refusal.type == wire::NotifyType::invalid_ke_payload && !child.first) {
+        const auto wanted = dh_group(refusal.u16().value_or(0));
+        const auto& ours = turn.core.settings.ike.groups;
+        if (wanted && *wanted != child.group && std::find(ours.begin(), ours.end(), *wanted) != ours.end())
+            return ChildEvent::group_wanted;
+    }
+    return ChildEvent::declined;
+}
+
+wire::NotifyType accept_offer(Turn& turn, Child& child) {
+    const bool first = child.first;
+    const auto group = child.peer_public.empty()
+                           ? std::optional<std::uint16_t>()
+                           : std::optional<std::uint16_t>(static_cast<std::uint16_t>(child.group));
+    const auto choice = wire::choose_esp(child.offer, turn.core.settings.ike, group, first, child.spi_in);
+    if (!choice) {
+        turn.detail = "no ESP proposal in common (AES-GCM-16 with 128 or 256 bits is needed)";
+        return wire::NotifyType::no_proposal_chosen;
+    }
+    child.suite = choice->suite;
+    child.spi_out = choice->spi;
+    child.answer = choice->answer;
+    if (child.suite.group && (!group || *child.suite.group != child.group))
+        return wire::NotifyType::invalid_ke_payload;
+    return wire::NotifyType::none;
+}
+
+void ask_authorization(Turn& turn, Child& child) {
+    child.state = ChildState::asking;
+    if (child.replaces) {  // the pair was authorized when its first child was made
+        turn.core.raise(turn, child, ChildEvent::authorized);
+        return;
+    }
+    turn.core.emit(WantAuthorization{child.id, turn.sa.channel, child.peer_view(), turn.sa.peer,
+                                     turn.sa.remote.address, turn.sa.peer_key, turn.sa.verdict});
+}
+
+namespace child {
+
+void hand_over(Turn& turn) {
+    Child& child = *turn.child;
+    IkeSa& sa = turn.sa;
+    ChildKeys keys = derive_child_keys(sa.suite.prf, sa.keys.d.view(), child.suite.esp, child.g_ir.view(),
+                                       child.ni, child.nr);
+    child.lowest_nonce = std::min(child.ni, child.nr);
+    child.announced = true;
+    child.failure_reported = true;  // from here on ChildGone speaks of it
+    InstallChild install{.child = child.id,
+                         .sa = sa.channel,
+                         .connection = child.initiator ? child.connection : 0,
+                         .initiator = child.initiator,
+                         .replaces = child.replaces,
+                         .pair = child.pair,
+                         .local = sa.local.address,
+                         .remote = sa.remote.address,
+                         .peer = sa.peer,
+                         .verdict = sa.verdict,
+                         .spi_in = child.spi_in,
+                         .spi_out = child.spi_out,
+                         .inbound = child.initiator ? keys.to_initiator : keys.to_responder,
+                         .outbound = child.initiator ? keys.to_responder : keys.to_initiator,
+                         .lowest_nonce = child.lowest_nonce};
+    zeroise(keys.to_initiator);
+    zeroise(keys.to_responder);
+    child.g_ir = Secret();
+    log_esp_key(turn.core, sa.remote.address, sa.local.address, child.spi_in, install.inbound);
+    log_esp_key(turn.core, sa.local.address, sa.remote.address, child.spi_out, install.outbound);
+    turn.core.emit(install);
+    zeroise(install.inbound);
+    zeroise(install.outbound);
+}
+
+void derive(Turn& turn) {
+    Child& child = *turn.child;
+    make_dh_secret(turn.core, turn.sa.serial, child.dh, child.peer_public,
+                   [&core = turn.core, id = child.id](IkeSa& sa, DhAnswer result, Time now) {
+                       Child* waiting = core.find_child(id);
+                       if (waiting == nullptr) return;
+                       Turn later{core, sa, now};
+                       if (result.pair) {
+                           waiting->g_ir = std::move(result.g_ir);
+                           core.raise(later, *waiting, ChildEvent::secret_made);
+                       } else {
+                           later.detail = "KE payload: " + std::string(to_text(result.error));
+                           core.raise(later, *waiting, ChildEvent::crypto_failed);
+                       }
+                   });
+}
+
+void derive_answer(Turn& turn) {
+    Child& child = *turn.child;
+    make_dh_answer(turn.core, turn.sa.serial, child.group, child.peer_public,
+                   [&core = turn.core, id = child.id](IkeSa& sa, DhAnswer result, Time now) {
+                       Child* waiting = core.find_child(id);
+                       if (waiting == nullptr) return;
+                       Turn later{core, sa, now};
+                       if (result.pair) {
+                           waiting->dh = std::move(result.pair);
+                           waiting->g_ir = std::move(result.g_ir);
+                           core.raise(later, *waiting, ChildEvent::secret_made);
+                       } else {
+                           later.detail = "KE payload: " + std::string(to_text(result.error));
+                           core.raise(later, *waiting, ChildEvent::crypto_failed);
+                       }
+                   });
+}
+
+void prepare(Turn& turn) {
+    Child& child = *turn.child;
+    const auto spi = turn.core.spis.allocate(child.pair);
+    if (!spi) {
+        turn.notify = wire::NotifyType::no_additional_sas;
+        turn.detail = "no free inbound SA; raise dataplane.sas_per_worker";
+        turn.core.raise(turn, child, ChildEvent::refused);
+        return;
+    }
+    child.spi_in = *spi;
+    accept_offer(turn, child);  // the same choice as before, now with our SPI in the answer
+    hand_over(turn);
+}
+
+void settle(Turn& turn) {
+    Child& child = *turn.child;
+    if (child.first)
+        turn.core.raise(turn, SaEvent::child_settled);
+    else
+        answer_child(turn, child);
+    forget_negotiation(child);
+    if (!child.replaces) return;
+    if (Child* old = turn.core.find_child(*child.replaces))
+        turn.core.raise(turn, *old, ChildEvent::rekeyed_by_peer);
+}
+
+void settle_and_close(Turn& turn) {
+    settle(turn);
+    queue_delete(turn);
+}
+
+void refuse(Turn& turn) {
+    Child& child = *turn.child;
+    if (turn.notify == wire::NotifyType::none) turn.notify = wire::NotifyType::ts_unacceptable;
+    turn.core.notice(Notice::Level::info, turn.sa.remote,
+                     fmt::format("child {} asked for by {} refused with {}{}{}", child.peer_view().text(),
+                                 turn.sa.peer.text(), wire::to_text(turn.notify),
+                                 turn.detail.empty() ? "" : ": ", turn.detail),
+                     turn.now);
+    if (child.spi_in != 0 && !child.announced) turn.core.spis.release(child.spi_in);
+    const bool first = child.first;
+    turn.core.bury(child);
+    if (first) {
+        turn.core.raise(turn, SaEvent::child_settled);
+    } else {
+        answer(turn, turn.notify);
+        note_idle(turn);
+    }
+}
+
+void refuse_crypto(Turn& turn) {
+    turn.notify = wire::NotifyType::invalid_syntax;
+    refuse(turn);
+}
+
+void become_live(Turn& turn) {
+    Child& child = *turn.child;
+    forget_negotiation(child);
+    if (!child.replaces) return;
+    Child* old = turn.core.find_child(*child.replaces);
+    if (old == nullptr) return;
+    old->attempt = 0;
+    turn.core.raise(turn, *old, ChildEvent::rekeyed_by_us);
+}
+
+void give_up(Turn& turn) {
+    fail_child(turn, *turn.child, failure_of(turn.notify), turn.detail);
+}
+
+void give_up_and_delete(Turn& turn) {
+    Child& child = *turn.child;
+    turn.core.notice(
+        Notice::Level::warning, turn.sa.remote,
+        fmt::format("child {} with {} given up: {}", child.pair.text(), turn.sa.peer.text(), turn.detail),
+        turn.now);
+    report_child(turn, child, Failure::child_refused, turn.detail);
+    queue_delete(turn);
+}
+
+void mark_unwanted(Turn& turn) {
+    turn.child->unwanted = true;
+}
+
+void cancel(Turn& turn) {
+    Child& child = *turn.child;
+    auto& queue = turn.sa.out.queue;
+    std::erase_if(queue, [&](const Task& task) {
+        return task.kind == Task::Kind::create_child && task.child == child.id;
+    });
+    if (child.replaces)
+        if (Child* old = turn.core.find_child(*child.replaces)) old->attempt = 0;
+    turn.core.bury(child);
+    note_idle(turn);
+}
+
+void queue_delete(Turn& turn) {
+    Child& child = *turn.child;
+    forget_negotiation(child);
+    if (!child.close_reason)
+        child.close_reason =
+            child.replaces && !child.unwanted ? ChildGone::Reason::rekeyed : ChildGone::Reason::deleted_by_us;
+    if (child.replaces)
+        if (Child* old = turn.core.find_child(*child.replaces); old != nullptr && old->attempt == child.id)
+            old->attempt = 0;
+    enqueue(turn, Task{.kind = Task::Kind::delete_child, .child = child.id});
+}
+
+void queue_rekey_delete(Turn& turn) {
+    turn.child->close_reason = ChildGone::Reason::rekeyed;
+    enqueue(turn, Task{.kind = Task::Kind::delete_child, .child = turn.child->id});
+}
+
+void mark_superseded(Turn& turn) {
+    turn.child->close_reason = ChildGone::Reason::rekeyed;
+}
+
+void end_by_peer(Turn& turn) {
+    Child& child = *turn.child;
+    auto reason = ChildGone::Reason::deleted_by_peer;
+    if (child.close_reason == ChildGone::Reason::rekeyed || has_other_of_pair(turn.core, turn.sa, child))
+        reason = ChildGone::Reason::rekeyed;
+    end_child(turn, child, reason);
+}
+
+void end_closed(Turn& turn) {
+    end_child(turn, *turn.child, turn.child->close_reason.value_or(ChildGone::Reason::deleted_by_us));
+}
+
+void lose(Turn& turn) {
+    Child& child = *turn.child;
+    if (child.announced)
+        end_child(turn, child, turn.reason);
+    else
+        fail_child(turn, child, turn.failure, turn.detail);
+}
+
+}  // namespace child
+
+}  // namespace oegate::ike::v2

@@ -1,0 +1,148 @@
+// INFORMATIONAL exchanges and the end of IKE SAs (RFC 7296 §1.4, §1.4.1, §2.4).
+#include "ike/v2/informational.hpp"
+
+#include <fmt/format.h>
+
+#include "ike/v2/failures.hpp"
+#include "ike/v2/window.hpp"
+
+namespace oegate::ike::v2 {
+
+void send_child_delete(Turn& turn, const Task& task) {
+    Child* child = turn.core.find_child(task.child);
+    if (child == nullptr || (child->state != ChildState::closing && child->state != ChildState::replaced)) {
+        turn.sa.out.active.reset();  // the peer's delete came first
+        return;
+    }
+    child->delete_sent = true;
+    wire::Payloads payloads;
+    payloads.add(wire::Delete{wire::ProtocolId::esp, {child->spi_in}});
+    send_request(turn, wire::ExchangeType::informational, payloads);
+}
+
+void send_ike_delete(Turn& turn) {
+    wire::Payloads payloads;
+    payloads.add(wire::Delete{wire::ProtocolId::ike, {}});
+    send_request(turn, wire::ExchangeType::informational, payloads);
+}
+
+void send_liveness(Turn& turn) {
+    turn.sa.last_liveness = turn.now;
+    turn.sa.checked_liveness = true;
+    send_request(turn, wire::ExchangeType::informational, {});
+}
+
+void on_informational_answer(Turn& turn) {
+    const Task task = *turn.sa.out.active;
+    if (task.kind == Task::Kind::delete_ike) {
+        turn.core.raise(turn, SaEvent::delete_answered);
+        return;
+    }
+    if (task.kind == Task::Kind::delete_child)
+        if (Child* child = turn.core.find_child(task.child))
+            turn.core.raise(turn, *child, ChildEvent::delete_answered);
+    request_done(turn);
+}
+
+namespace info {
+
+/// Deletes of children, or an empty liveness check; every request is answered.
+void on_request(Turn& turn) {
+    wire::Delete paired{wire::ProtocolId::esp, {}};
+    for (const wire::Delete* request : turn.payloads->deletes()) {
+        if (request->protocol != wire::ProtocolId::esp) continue;
+        for (const std::uint32_t spi : request->spis) {
+            Child* child = turn.core.child_by_spi_out(turn.sa, spi);
+            if (child == nullptr) continue;  // RFC 7296 §2.25.1: answered without it
+            const std::uint32_t ours = child->spi_in;
+            const bool crossed = child->delete_sent;
+            const bool taken = turn.core.raise(turn, *child, ChildEvent::delete_received);
+            if (taken && !crossed) paired.spis.push_back(ours);
+        }
+    }
+    wire::Payloads payloads;
+    if (!paired.spis.empty()) payloads.add(paired);
+    answer(turn, payloads);
+}
+
+void on_ike_delete(Turn& turn) {
+    const bool was_replaced = turn.sa.children.empty();
+    answer(turn, wire::Payloads{});
+    if (!was_replaced)
+        turn.core.notice(Notice::Level::info, turn.sa.remote,
+                         fmt::format("{} deleted its IKE SA", turn.sa.peer.text()), turn.now);
+    end_ike_sa(turn, ChildGone::Reason::ike_gone, Failure::dead_channel, "the peer deleted the IKE SA");
+}
+
+void answer_empty(Turn& turn) {
+    answer(turn, wire::Payloads{});
+}
+
+/// RFC 7296 §2.21.3: a peer that writes nonsense under good keys is not worth going on with.
+void refuse_malformed(Turn& turn) {
+    turn.core.notice(Notice::Level::warning, turn.sa.remote,
+                     fmt::format("request of {} refused with {}: {}; the IKE SA ends", turn.sa.peer.text(),
+                                 wire::to_text(turn.notify), turn.detail),
+                     turn.now);
+    answer(turn, turn.notify);
+    end_ike_sa(turn, ChildGone::Reason::ike_gone, Failure::dead_channel, turn.detail);
+}
+
+void answer_unsupported(Turn& turn) {
+    turn.core.notice(Notice::Level::info, turn.sa.remote,
+                     fmt::format("request of {} refused with {}: {}", turn.sa.peer.text(),
+                                 wire::to_text(turn.notify), turn.detail),
+                     turn.now);
+    wire::Payloads payloads;
+    payloads.add(wire::Notify::of(turn.notify, turn.notify_data));
+    answer(turn, payloads);
+}
+
+void die(Turn& turn) {
+    IkeSa& sa = turn.sa;
+    turn.core.notice(Notice::Level::warning, sa.remote,
+                     fmt::format("{} does not answer any more; its IKE SA and {} child(ren) end",
+                                 sa.peer.text(), sa.children.size()),
+                     turn.now);
+    turn.core.lost_peers.insert({sa.own, sa.peer});
+    sa.in.answer.clear();
+    end_ike_sa(turn, ChildGone::Reason::ike_dead, Failure::dead_channel,
+               fmt::format("the channel to {} is dead", sa.peer.text()));
+}
+
+void close(Turn& turn) {
+    IkeSa& sa = turn.sa;
+    sa.idle_at = sa.rekey_at = sa.expires = kNever;
+    sa.out.queue.clear();
+    enqueue(turn, Task{.kind = Task::Kind::delete_ike});
+}
+
+void finish_close(Turn& turn) {
+    turn.sa.in.answer.clear();
+    end_ike_sa(turn, ChildGone::Reason::deleted_by_us,
+               turn.core.shutting_down ? Failure::shutdown : Failure::dead_channel, "the IKE SA was closed");
+}
+
+void abandon(Turn& turn) {
+    fail_exchange(turn, turn.core.shutting_down ? Failure::shutdown : Failure::silence,
+                  "the exchange was given up on our side");
+}
+
+void drop_responder(Turn& turn) {
+    turn.sa.in.answer.clear();
+    end_ike_sa(turn, ChildGone::Reason::deleted_by_us, Failure::shutdown,
+               "the exchange was given up on our side");
+}
+
+void give_way(Turn& turn) {
+    turn.core.notice(Notice::Level::info, turn.sa.remote,
+                     fmt::format("{} has lost its state (INITIAL_CONTACT); our older IKE SA with it ends",
+                                 turn.sa.peer.text()),
+                     turn.now);
+    turn.sa.in.answer.clear();
+    end_ike_sa(turn, ChildGone::Reason::initial_contact, Failure::dead_channel, "INITIAL_CONTACT");
+}
+
+}  // namespace info
+
+}  // namespace oegate::ike::v2
