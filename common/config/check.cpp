@@ -226,10 +226,10 @@ class Check {
         else if (!S_ISREG(status.st_mode))
             tell("ike.private-key", fmt::format("{} is not a file", name),
                  "a readable PEM file made by \"oegate key generate\"");
-        else if ((status.st_mode & (S_IROTH | S_IWOTH | S_IWGRP)) != 0)
+        else if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
             tell(
                 "ike.private-key",
-                fmt::format("{} has mode {:04o}: others may read or change it", name, status.st_mode & 07777),
+                fmt::format("{} has mode {:04o}: others may use it", name, status.st_mode & 07777),
                 "mode 0600 (chmod 600)");
     }
 

@@ -370,7 +370,7 @@ TEST_CASE("the private key must be there and be nobody else's") {
     CHECK(problems_of(text, {}) ==
           std::vector<std::string>{
               "f.yaml:8:20: " + path +
-              " has mode 0644: others may read or change it, expected mode 0600 (chmod 600)"});
+              " has mode 0644: others may use it, expected mode 0600 (chmod 600)"});
     REQUIRE(chmod(path.c_str(), 0600) == 0);
     CHECK(problems_of(text, {}).empty());
     unlink(path.c_str());
