@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "config/tree.hpp"
+#include "config/loader_tree.hpp"
 
 namespace oegate::config {
 

@@ -11,7 +11,7 @@
 
 #include "config/check.hpp"
 #include "config/keys.hpp"
-#include "config/tree.hpp"
+#include "config/loader_tree.hpp"
 
 namespace oegate::config {
 namespace {

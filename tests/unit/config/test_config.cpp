@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -368,9 +369,8 @@ TEST_CASE("the private key must be there and be nobody else's") {
     std::ofstream(path) << "key";
     REQUIRE(chmod(path.c_str(), 0644) == 0);
     CHECK(problems_of(text, {}) ==
-          std::vector<std::string>{
-              "f.yaml:8:20: " + path +
-              " has mode 0644: others may use it, expected mode 0600 (chmod 600)"});
+          std::vector<std::string>{"f.yaml:8:20: " + path +
+                                   " has mode 0644: others may use it, expected mode 0600 (chmod 600)"});
     REQUIRE(chmod(path.c_str(), 0600) == 0);
     CHECK(problems_of(text, {}).empty());
     unlink(path.c_str());
@@ -427,6 +427,16 @@ TEST_CASE("the shipped configurations load") {
     }
     const std::string minimal = file_text(std::string(OEGATE_SOURCE_DIR) + "/configs/minimal.yaml");
     CHECK(std::count(minimal.begin(), minimal.end(), '\n') < 20);
+}
+
+TEST_CASE("the lab's configurations load, whatever directory it puts in") {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string(OEGATE_SOURCE_DIR) + "/configs/lab")) {
+        std::string text = file_text(entry.path().string());
+        for (std::size_t at; (at = text.find("@LAB@")) != std::string::npos;) text.replace(at, 5, "/tmp/lab");
+        CAPTURE(entry.path().string());
+        CHECK(problems_of(text).empty());
+    }
 }
 
 TEST_CASE("gateway.yaml shows every key") {

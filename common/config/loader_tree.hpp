@@ -1,4 +1,4 @@
-// A YAML file as a plain tree with positions. tree.cpp is the only includer of
+// A YAML file as a plain tree with positions. loader_tree.cpp is the only includer of
 // yaml-cpp; nothing hostile passes it: bounded size, depth and number of nodes, no
 // aliases (a bomb needs them), no tags, no duplicate keys.
 #pragma once

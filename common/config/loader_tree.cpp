@@ -1,4 +1,4 @@
-#include "config/tree.hpp"
+#include "config/loader_tree.hpp"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>

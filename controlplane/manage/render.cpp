@@ -1,0 +1,499 @@
+#include "manage/render.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "contract/event.hpp"
+#include "manage/text.hpp"
+
+namespace oegate::manage {
+namespace {
+
+constexpr FlowState kStates[] = {FlowState::none, FlowState::hold, FlowState::pass, FlowState::deny,
+                                 FlowState::encrypt};
+
+std::string spi_text(std::uint32_t spi) {
+    return fmt::format("0x{:08x}", spi);
+}
+std::string ike_spi_text(std::uint64_t spi) {
+    return fmt::format("0x{:016x}", spi);
+}
+std::string number(std::uint64_t value) {
+    return std::to_string(value);
+}
+
+Json optional_seconds(const std::optional<Duration>& duration) {
+    return duration ? Json(seconds(*duration)) : Json(nullptr);
+}
+std::string optional_text(const std::optional<Duration>& duration) {
+    return duration ? readable(*duration) : "-";
+}
+
+/// "nothing" instead of a table with headings alone.
+std::string text_or(const Table& table, const char* nothing) {
+    return table.empty() ? std::string(nothing) + "\n" : table.text();
+}
+
+std::string notes(const SnapshotAnswer& answer, const char* what) {
+    std::string text;
+    if (answer.truncated)
+        text += fmt::format("There are more {} than these {}: name a source.\n", what, answer.records.size());
+    if (!answer.complete) text += fmt::format("A worker did not answer in time: {} are missing.\n", what);
+    return text;
+}
+
+}  // namespace
+
+Response render_flows(const SnapshotAnswer& answer, const ReasonName& reason, WallTime now) {
+    std::vector<const FlowRecord*> flows;
+    for (const SnapshotRecord& record : answer.records)
+        if (record.kind == SnapshotRecord::Kind::flow) flows.push_back(&record.flow);
+    std::sort(flows.begin(), flows.end(), [](const auto* a, const auto* b) { return a->pair < b->pair; });
+    Table table({"src", "dst", "state", "reason", "class", ">packets", ">bytes", ">last used", ">held"});
+    Json list = Json::array();
+    for (const FlowRecord* flow : flows) {
+        const bool used = flow->last_used_ns != kNeverUsed;
+        const Duration ago(used ? static_cast<std::int64_t>(flow->last_used_ns) : 0);
+        const std::string why = reason(flow->reason);
+        list.push_back(
+            {{"src", flow->pair.source.text()},
+             {"dst", flow->pair.destination.text()},
+             {"state", to_text(flow->state)},
+             {"reason", why},
+             {"class", to_text(flow->class_kind)},
+             {"packets", flow->packets},
+             {"bytes", flow->bytes},
+             {"last_used", used ? Json(rfc3339(now - std::chrono::duration_cast<WallTime::duration>(ago)))
+                                : Json(nullptr)},
+             {"held", flow->num_held},
+             {"age", seconds(Duration(static_cast<std::int64_t>(flow->age_ns)))}});
+        table.add({flow->pair.source.text(), flow->pair.destination.text(), std::string(to_text(flow->state)),
+                   why, std::string(to_text(flow->class_kind)), number(flow->packets), number(flow->bytes),
+                   used ? readable(ago) : "never", number(flow->num_held)});
+    }
+    return {Status::done,
+            {{"flows", list}, {"truncated", answer.truncated}, {"complete", answer.complete}},
+            text_or(table, "No flows.") + notes(answer, "flows")};
+}
+
+Response render_tunnels(const std::vector<gateway::TunnelView>& tunnels, const SnapshotAnswer& inbound,
+                        const SnapshotAnswer& outbound) {
+    const auto find = [](const SnapshotAnswer& answer, std::uint32_t spi,
+                         const Pair& pair) -> const SaRecord* {
+        for (const SnapshotRecord& record : answer.records)
+            if (record.kind == SnapshotRecord::Kind::sa && record.sa.spi == spi && record.sa.pair == pair)
+                return &record.sa;
+        return nullptr;
+    };
+    Table table({"src", "dst", "gateway", "spi in", "spi out", "suite", "dnssec", "state", ">age",
+                 ">packets in", ">packets out", ">bytes in", ">bytes out", ">rekey in"});
+    Json list = Json::array();
+    for (const auto& tunnel : tunnels) {
+        const SaRecord* in = find(inbound, tunnel.spi_in, tunnel.pair.reversed());
+        const SaRecord* out = find(outbound, tunnel.spi_out, tunnel.pair);
+        const auto count = [](const SaRecord* sa, std::uint64_t SaRecord::*field) {
+            return sa != nullptr ? Json(sa->*field) : Json(nullptr);
+        };
+        const auto count_text = [](const SaRecord* sa, std::uint64_t SaRecord::*field) {
+            return sa != nullptr ? number(sa->*field) : "-";
+        };
+        list.push_back({{"src", tunnel.pair.source.text()},
+                        {"dst", tunnel.pair.destination.text()},
+                        {"gateway", tunnel.gateway.text()},
+                        {"local", tunnel.local.text()},
+                        {"identity", tunnel.identity},
+                        {"spi_in", spi_text(tunnel.spi_in)},
+                        {"spi_out", spi_text(tunnel.spi_out)},
+                        {"suite", tunnel.suite},
+                        {"dnssec", to_text(tunnel.dnssec)},
+                        {"initiator", tunnel.initiator},
+                        {"state", tunnel.state},
+                        {"in_use", tunnel.in_use},
+                        {"age", seconds(tunnel.age)},
+                        {"packets_in", count(in, &SaRecord::packets)},
+                        {"packets_out", count(out, &SaRecord::packets)},
+                        {"bytes_in", count(in, &SaRecord::bytes)},
+                        {"bytes_out", count(out, &SaRecord::bytes)},
+                        {"rekey_in", optional_seconds(tunnel.rekey_in)},
+                        {"expires_in", optional_seconds(tunnel.expires_in)},
+                        {"worker", tunnel.worker}});
+        table.add({tunnel.pair.source.text(), tunnel.pair.destination.text(), tunnel.gateway.text(),
+                   spi_text(tunnel.spi_in), spi_text(tunnel.spi_out), tunnel.suite,
+                   std::string(to_text(tunnel.dnssec)), tunnel.state, readable(tunnel.age),
+                   count_text(in, &SaRecord::packets), count_text(out, &SaRecord::packets),
+                   count_text(in, &SaRecord::bytes), count_text(out, &SaRecord::bytes),
+                   optional_text(tunnel.rekey_in)});
+    }
+    const bool complete = inbound.complete && outbound.complete;
+    std::string text = text_or(table, "No tunnels.");
+    if (!complete) text += "A worker did not answer in time: counts are missing.\n";
+    return {Status::done, {{"tunnels", list}, {"complete", complete}}, text};
+}
+
+namespace {
+
+Json ike_json(const gateway::IkeView& channel) {
+    return {{"local", channel.local.text()},
+            {"local_port", channel.local_port},
+            {"remote", channel.remote.text()},
+            {"remote_port", channel.remote_port},
+            {"identity", channel.identity},
+            {"role", channel.initiator ? "initiator" : "responder"},
+            {"version", 2},
+            {"state", channel.state},
+            {"suite", channel.suite},
+            {"dnssec", to_text(channel.dnssec)},
+            {"spi_initiator", ike_spi_text(channel.spi_initiator)},
+            {"spi_responder", ike_spi_text(channel.spi_responder)},
+            {"children", channel.num_children},
+            {"age", seconds(channel.age)}};
+}
+
+Json dns_json(const gateway::DnsView& answer) {
+    Json records = Json::array();
+    for (const auto& record : answer.records)
+        records.push_back({{"type", record.type}, {"text", record.text}, {"judgement", record.judgement}});
+    return {{"owner", answer.owner.text()},     {"outcome", answer.outcome},
+            {"dnssec", to_text(answer.dnssec)}, {"ttl_left", seconds(answer.left)},
+            {"detail", answer.detail},          {"records", records}};
+}
+
+}  // namespace
+
+Response render_ike(const std::vector<gateway::IkeView>& channels) {
+    Table table(
+        {"local", "remote", "identity", "role", "version", "state", "suite", "dnssec", ">children", ">age"});
+    Json list = Json::array();
+    for (const auto& channel : channels) {
+        list.push_back(ike_json(channel));
+        table.add({channel.local.text(), fmt::format("{}:{}", channel.remote.text(), channel.remote_port),
+                   channel.identity, channel.initiator ? "initiator" : "responder", "IKEv2", channel.state,
+                   channel.suite, std::string(to_text(channel.dnssec)), std::to_string(channel.num_children),
+                   readable(channel.age)});
+    }
+    return {Status::done, {{"ike", list}}, text_or(table, "No keying channels.")};
+}
+
+Response render_dns(const std::vector<gateway::DnsView>& answers) {
+    Json list = Json::array();
+    std::string text;
+    for (const auto& answer : answers) {
+        list.push_back(dns_json(answer));
+        text += fmt::format("{}  {}, {}, {} left{}{}\n", answer.owner.text(), answer.outcome,
+                            to_text(answer.dnssec), readable(answer.left), answer.detail.empty() ? "" : ": ",
+                            answer.detail);
+        for (const auto& record : answer.records)
+            text += fmt::format("    {} {} ({})\n", record.type, record.text, record.judgement);
+    }
+    return {Status::done, {{"dns", list}}, text.empty() ? "No answers in use.\n" : text};
+}
+
+Response render_drops(const std::vector<InterfaceStatus>& interfaces) {
+    Table table({"interface", "reason", ">count", "meaning"});
+    Json list = Json::array();
+    for (const auto& interface : interfaces)
+        for (std::size_t i = 0; i < kNumDrops; ++i) {
+            const std::uint64_t count = interface.counters.drops[i];
+            if (count == 0) continue;
+            const auto drop = static_cast<Drop>(i);
+            list.push_back({{"interface", interface.name},
+                            {"reason", to_text(drop)},
+                            {"count", count},
+                            {"help", help(drop)}});
+            table.add({interface.name, std::string(to_text(drop)), number(count), std::string(help(drop))});
+        }
+    return {Status::done, {{"drops", list}}, text_or(table, "Nothing was dropped.")};
+}
+
+namespace {
+
+std::uint64_t total_drops(const InterfaceStatus& interface) {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t count : interface.counters.drops) sum += count;
+    return sum;
+}
+
+/// Of the same name; the configuration and the ports may be in different order in a test.
+const config::Interface* find_configured(const std::vector<config::Interface>& configured,
+                                         const std::string& name) {
+    for (const auto& interface : configured)
+        if (interface.name == name) return &interface;
+    return nullptr;
+}
+
+Json addresses_json(const config::Interface& interface) {
+    Json list = Json::array();
+    for (const auto& own : interface.addresses)
+        list.push_back(fmt::format("{}/{}", own.address.text(), own.subnet.length()));
+    return list;
+}
+
+std::string addresses_text(const config::Interface& interface) {
+    std::string text;
+    for (const auto& own : interface.addresses)
+        text += fmt::format("{}{}/{}", text.empty() ? "" : " ", own.address.text(), own.subnet.length());
+    return text;
+}
+
+Table interface_table(const std::vector<config::Interface>& configured,
+                      const std::vector<InterfaceStatus>& interfaces) {
+    Table table({"interface", "role", "link", ">packets in", ">packets out", ">bytes in", ">bytes out",
+                 ">drops", "addresses"});
+    for (const auto& interface : interfaces) {
+        const config::Interface* own = find_configured(configured, interface.name);
+        const InterfaceCounters& counters = interface.counters;
+        table.add({interface.name, own != nullptr ? std::string(to_text(own->role)) : "",
+                   interface.link_up ? "up" : "DOWN", number(counters.received_packets),
+                   number(counters.transmitted_packets), number(counters.received_bytes),
+                   number(counters.transmitted_bytes), number(total_drops(interface)),
+                   own != nullptr ? addresses_text(*own) : ""});
+    }
+    return table;
+}
+
+Json interfaces_json(const std::vector<config::Interface>& configured,
+                     const std::vector<InterfaceStatus>& interfaces) {
+    Json list = Json::array();
+    for (const auto& interface : interfaces) {
+        const config::Interface* own = find_configured(configured, interface.name);
+        list.push_back({{"name", interface.name},
+                        {"role", own != nullptr ? Json(to_text(own->role)) : Json(nullptr)},
+                        {"link", interface.link_up ? "up" : "down"},
+                        {"mac", interface.mac.text()},
+                        {"mtu", interface.mtu},
+                        {"addresses", own != nullptr ? addresses_json(*own) : Json::array()},
+                        {"packets_in", interface.counters.received_packets},
+                        {"packets_out", interface.counters.transmitted_packets},
+                        {"bytes_in", interface.counters.received_bytes},
+                        {"bytes_out", interface.counters.transmitted_bytes},
+                        {"drops", total_drops(interface)}});
+    }
+    return list;
+}
+
+Table worker_table(const std::vector<WorkerStatus>& workers, const std::vector<double>& loads) {
+    Table table({"worker", ">lcore", ">load", ">flows", ">held", ">waiting", ">SAs in", ">SAs out",
+                 ">received", ">sent", ">dropped"});
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        const WorkerStatus& worker = workers[i];
+        table.add({std::to_string(i), std::to_string(worker.lcore),
+                   i < loads.size() ? fmt::format("{:.1f}%", loads[i] * 100) : "-", number(worker.flows),
+                   number(worker.held), number(worker.waiting_neighbour), number(worker.inbound_sas),
+                   number(worker.outbound_sas), number(worker.received), number(worker.transmitted),
+                   number(worker.dropped)});
+    }
+    return table;
+}
+
+Json workers_json(const std::vector<WorkerStatus>& workers, const std::vector<double>& loads) {
+    Json list = Json::array();
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        const WorkerStatus& worker = workers[i];
+        list.push_back({{"lcore", worker.lcore},
+                        {"load", i < loads.size() ? Json(loads[i]) : Json(nullptr)},
+                        {"loops", worker.loops},
+                        {"busy_loops", worker.busy_loops},
+                        {"cycles_busy", worker.cycles_busy},
+                        {"cycles_total", worker.cycles_total},
+                        {"flows", worker.flows},
+                        {"held", worker.held},
+                        {"waiting_neighbour", worker.waiting_neighbour},
+                        {"inbound_sas", worker.inbound_sas},
+                        {"outbound_sas", worker.outbound_sas},
+                        {"events_lost", worker.events_lost},
+                        {"received", worker.received},
+                        {"generated", worker.generated},
+                        {"fragments_made", worker.fragments_made},
+                        {"transmitted", worker.transmitted},
+                        {"dropped", worker.dropped},
+                        {"consumed", worker.consumed},
+                        {"merged", worker.merged}});
+    }
+    return list;
+}
+
+}  // namespace
+
+Response render_interfaces(const std::vector<config::Interface>& configured,
+                           const std::vector<InterfaceStatus>& interfaces) {
+    return {Status::done,
+            {{"interfaces", interfaces_json(configured, interfaces)}},
+            interface_table(configured, interfaces).text()};
+}
+
+Response render_workers(const std::vector<WorkerStatus>& workers, const std::vector<double>& loads) {
+    return {Status::done, {{"workers", workers_json(workers, loads)}}, worker_table(workers, loads).text()};
+}
+
+Response render_routes(const std::vector<Route>& routes, const std::vector<config::Interface>& configured) {
+    Table table({"prefix", "via", "interface"});
+    Json list = Json::array();
+    for (const Route& route : routes) {
+        const std::string interface =
+            route.interface < configured.size() ? configured[route.interface].name : "?";
+        list.push_back({{"prefix", route.prefix.text()},
+                        {"via", route.next_hop ? Json(route.next_hop->text()) : Json(nullptr)},
+                        {"interface", interface}});
+        table.add({route.prefix.text(), route.next_hop ? route.next_hop->text() : "connected", interface});
+    }
+    return {Status::done, {{"routes", list}}, text_or(table, "No routes.")};
+}
+
+Response render_classes(const std::vector<gateway::ClassView>& classes) {
+    Table table({"destination", "class"});
+    Json list = Json::array();
+    for (const auto& rule : classes) {
+        list.push_back({{"destination", rule.destination ? Json(rule.destination->text()) : Json("default")},
+                        {"class", to_text(rule.kind)}});
+        table.add({rule.destination ? rule.destination->text() : "default", std::string(to_text(rule.kind))});
+    }
+    return {Status::done, {{"classes", list}}, text_or(table, "No classes.")};
+}
+
+Response render_neighbours(const std::vector<NeighbourView>& neighbours) {
+    Table table({"interface", "address", "mac", "state", ">age"});
+    Json list = Json::array();
+    for (const auto& neighbour : neighbours) {
+        list.push_back({{"interface", neighbour.interface},
+                        {"address", neighbour.address.text()},
+                        {"mac", neighbour.mac.text()},
+                        {"state", neighbour.state},
+                        {"age", seconds(neighbour.age)}});
+        table.add({neighbour.interface, neighbour.address.text(), neighbour.mac.text(), neighbour.state,
+                   readable(neighbour.age)});
+    }
+    return {Status::done, {{"neighbours", list}}, text_or(table, "No neighbours.")};
+}
+
+Response render_counters(const std::vector<gateway::CounterView>& counters) {
+    Table table({"counter", ">value"});
+    Json values = Json::object();
+    for (const auto& counter : counters) {
+        values[counter.name] = counter.value;
+        table.add({counter.name, number(counter.value)});
+    }
+    return {Status::done, {{"counters", values}}, text_or(table, "No counters.")};
+}
+
+Response render_status(const StatusFacts& facts) {
+    std::uint64_t by_state[5] = {};
+    std::uint64_t num_flows = 0;
+    std::uint64_t held = 0;
+    for (const WorkerStatus& worker : facts.workers) {
+        for (std::size_t i = 0; i < 5; ++i) by_state[i] += worker.flows_by_state[i];
+        num_flows += worker.flows;
+        held += worker.held;
+    }
+    std::uint64_t drops = 0;
+    for (const auto& interface : facts.interfaces) drops += total_drops(interface);
+
+    // A link that is down is the commonest reason for "it does not work".
+    std::vector<std::string> alarms = facts.control.alarms;
+    for (const auto& interface : facts.interfaces)
+        if (!interface.link_up) alarms.push_back(fmt::format("interface {} has no link", interface.name));
+
+    const gateway::StatusView& control = facts.control;
+    Json flows = Json::object();
+    std::string flow_text;
+    for (const FlowState state : kStates) {
+        const std::uint64_t count = by_state[static_cast<std::size_t>(state)];
+        if (state == FlowState::none) continue;
+        flows[std::string(to_text(state))] = count;
+        flow_text += fmt::format("{}{} {}", flow_text.empty() ? "" : ", ", count, to_text(state));
+    }
+    Json json{{"name", facts.name},
+              {"version", facts.version},
+              {"started", rfc3339(facts.started)},
+              {"uptime", seconds(facts.uptime)},
+              {"ok", alarms.empty()},
+              {"alarms", alarms},
+              {"interfaces", interfaces_json(facts.configured, facts.interfaces)},
+              {"workers", workers_json(facts.workers, facts.loads)},
+              {"flows", flows},
+              {"held", held},
+              {"connections", control.connections},
+              {"pending", control.pending},
+              {"keyed", control.keyed},
+              {"denied", control.denied},
+              {"clear_text", control.clear_text},
+              {"clear_fallbacks", control.clear_fallbacks},
+              {"tunnels", control.tunnels},
+              {"ike", control.ike_sas},
+              {"commands_unapplied", control.commands_unapplied},
+              {"drops", drops}};
+
+    std::string text = fmt::format("{}  oegate {}  up {}  since {}\n\n", facts.name, facts.version,
+                                   readable(facts.uptime), rfc3339(facts.started));
+    text += interface_table(facts.configured, facts.interfaces).text() + "\n";
+    text += worker_table(facts.workers, facts.loads).text() + "\n";
+    text += fmt::format("flows        {} ({}), {} datagrams held\n", readable(num_flows), flow_text, held);
+    text += fmt::format("tunnels      {} over {} keying channels, {} pairs being keyed\n", control.tunnels,
+                        control.ike_sas, control.pending);
+    text += fmt::format("clear text   {} pairs, {} of them because keying failed\n", control.clear_text,
+                        control.clear_fallbacks);
+    text += fmt::format("denied       {} pairs\n", control.denied);
+    text += fmt::format("drops        {} packets (show drops)\n", readable(drops));
+    if (alarms.empty()) text += "alarms       none\n";
+    for (const std::string& alarm : alarms) text += fmt::format("ALARM        {}\n", alarm);
+    return {Status::done, std::move(json), std::move(text)};
+}
+
+Response render_explain(const gateway::ExplainView& view) {
+    const std::string prefix = view.class_prefix ? view.class_prefix->text() : "default";
+    Json story = Json::array();
+    for (const auto& line : view.story)
+        story.push_back(
+            {{"ago", seconds(line.ago)}, {"row", line.row}, {"help", line.help}, {"detail", line.detail}});
+    Json json{{"src", view.pair.source.text()},
+              {"dst", view.pair.destination.text()},
+              {"direction", view.direction},
+              {"class", to_text(view.class_kind)},
+              {"class_prefix", prefix},
+              {"state", view.state},
+              {"reason", view.reason},
+              {"reason_help", view.reason_help},
+              {"what_happens", view.what_happens},
+              {"next", view.next},
+              {"next_in", optional_seconds(view.next_in)},
+              {"dns", view.dns ? dns_json(*view.dns) : Json(nullptr)},
+              {"gateways", view.gateways},
+              {"ike", view.ike ? ike_json(*view.ike) : Json(nullptr)},
+              {"tunnel", nullptr},
+              {"story", story}};
+    if (view.tunnel)
+        json["tunnel"] = {{"gateway", view.tunnel->gateway.text()},
+                          {"spi_in", spi_text(view.tunnel->spi_in)},
+                          {"spi_out", spi_text(view.tunnel->spi_out)},
+                          {"suite", view.tunnel->suite},
+                          {"state", view.tunnel->state},
+                          {"age", seconds(view.tunnel->age)}};
+
+    std::string text = fmt::format("{} ({})\n", view.pair.text(), view.direction);
+    text += fmt::format("class     {}, by {}\n", to_text(view.class_kind), prefix);
+    text += fmt::format("state     {}{}{}\n", view.state, view.reason.empty() ? "" : ": ", view.reason);
+    if (!view.reason_help.empty()) text += fmt::format("          {}\n", view.reason_help);
+    if (!view.what_happens.empty()) text += fmt::format("now       {}\n", view.what_happens);
+    if (!view.next.empty()) text += fmt::format("next      {}\n", view.next);
+    if (view.dns) {
+        text += fmt::format("dns       {}, {}, {} left{}{}\n", view.dns->outcome, to_text(view.dns->dnssec),
+                            readable(view.dns->left), view.dns->detail.empty() ? "" : ": ", view.dns->detail);
+        for (const auto& record : view.dns->records)
+            text += fmt::format("          {} {} ({})\n", record.type, record.text, record.judgement);
+    }
+    for (const std::string& gateway : view.gateways) text += fmt::format("gateway   {}\n", gateway);
+    if (view.ike)
+        text += fmt::format("ike       {} with {}, {}, {}, age {}\n", view.ike->state,
+                            view.ike->remote.text(), view.ike->initiator ? "initiator" : "responder",
+                            view.ike->suite, readable(view.ike->age));
+    if (view.tunnel)
+        text += fmt::format("tunnel    {}, spi in {} out {}, {}, age {}\n", view.tunnel->suite,
+                            spi_text(view.tunnel->spi_in), spi_text(view.tunnel->spi_out), view.tunnel->state,
+                            readable(view.tunnel->age));
+    for (const auto& line : view.story)
+        text += fmt::format("{:>8} ago  {}: {}{}{}\n", readable(line.ago), line.row, line.help,
+                            line.detail.empty() ? "" : ": ", line.detail);
+    return {Status::done, std::move(json), std::move(text)};
+}
+
+}  // namespace oegate::manage

@@ -1,0 +1,239 @@
+#include "manage/server.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace oegate::manage {
+namespace {
+
+sockaddr_un address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    return address;
+}
+
+const sockaddr* generic(const sockaddr_un& address) {
+    return reinterpret_cast<const sockaddr*>(&address);
+}
+
+/// Somebody accepts connections on this path.
+bool is_alive(const std::string& path) {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    const sockaddr_un address = address_of(path);
+    const bool alive = connect(fd, generic(address), sizeof address) == 0;
+    close(fd);
+    return alive;
+}
+
+bool is_socket(const std::string& path) {
+    struct stat status {};
+    return lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>, std::string> Server::listen(const std::string& path, loop::IoWatcher& io,
+                                                            Commands& commands, Log* log,
+                                                            std::function<Time()> now) {
+    const auto error = [&](const char* what) {
+        return fail(fmt::format("management socket {}: {}: {}", path, what, std::strerror(errno)));
+    };
+    if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path))
+        return fail(fmt::format("management socket {}: the name is longer than 107 bytes", path));
+    std::error_code ignored;  // a directory that is missing is told by bind
+    std::filesystem::create_directory(std::filesystem::path(path).parent_path(), ignored);
+    if (is_socket(path)) {
+        if (is_alive(path))
+            return fail(fmt::format("management socket {}: another oegated is running on it", path));
+        unlink(path.c_str());
+    }
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return error("socket");
+    const sockaddr_un address = address_of(path);
+    // The mode must be right from the first moment, so it comes from the umask.
+    const mode_t former = umask(0177);
+    const bool bound = bind(fd, generic(address), sizeof address) == 0;
+    umask(former);
+    if (!bound || ::listen(fd, 16) != 0) {
+        const auto failure = error(bound ? "listen" : "bind");
+        close(fd);
+        return failure;
+    }
+    return std::unique_ptr<Server>(new Server(fd, path, io, commands, log, std::move(now)));
+}
+
+Server::Server(int fd, std::string path, loop::IoWatcher& io, Commands& commands, Log* log,
+               std::function<Time()> now)
+    : fd_(fd), path_(std::move(path)), io_(io), commands_(commands), log_(log), now_(std::move(now)) {
+    io_.watch(fd_, false, [this] { accept_clients(); });
+}
+
+Server::~Server() {
+    *alive_ = false;
+    while (!clients_.empty()) drop(clients_.begin()->first);
+    io_.unwatch(fd_);
+    close(fd_);
+    unlink(path_.c_str());
+}
+
+void Server::accept_clients() {
+    for (;;) {
+        const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) return;
+        if (clients_.size() >= kMaxClients) {
+            const std::string line =
+                encode({Status::failed, nullptr, "too many clients, try again\n"}, false);
+            [[maybe_unused]] const auto sent = send(fd, line.data(), line.size(), MSG_NOSIGNAL);
+            close(fd);
+            continue;
+        }
+        const ClientId id = next_++;
+        Client& client = clients_[id];
+        client.fd = fd;
+        client.deadline = now_() + kIdle;
+        ucred who{};
+        socklen_t len = sizeof who;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0) client.user = who.uid;
+        io_.watch(fd, false, [this, id] { on_ready(id); });
+    }
+}
+
+void Server::on_ready(ClientId id) {
+    write_output(id);
+    if (clients_.contains(id)) read_input(id);
+}
+
+void Server::read_input(ClientId id) {
+    Client& client = clients_.at(id);
+    std::array<char, 4096> buffer;
+    while (!client.end && client.in.size() <= kMaxRequestBytes) {
+        const ssize_t got = recv(client.fd, buffer.data(), buffer.size(), 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+        if (got < 0) return drop(id);
+        if (got == 0) {
+            client.end = true;
+        } else {
+            client.in.append(buffer.data(), static_cast<std::size_t>(got));
+        }
+    }
+    run_next(id);
+    // An ended input stays readable for ever: not watched until there is an answer.
+    const auto found = clients_.find(id);
+    if (found != clients_.end() && found->second.end && found->second.busy) io_.unwatch(found->second.fd);
+}
+
+void Server::run_next(ClientId id) {
+    const auto found = clients_.find(id);
+    if (found == clients_.end()) return;
+    Client& client = found->second;
+    if (client.busy || client.sent < client.out.size()) {
+        if (client.in.size() > kMaxRequestBytes) drop(id);  // pipelining has its bound
+        return;
+    }
+    const std::size_t line_end = client.in.find('\n');
+    if (line_end == std::string::npos || line_end > kMaxRequestBytes) {
+        if (client.in.size() > kMaxRequestBytes) {
+            client.in.clear();
+            client.end = true;
+            client.busy = true;
+            answer(id, client.request, {Status::usage, nullptr, "request is too long\n"}, false);
+        } else if (client.end) {
+            drop(id);
+        }
+        return;
+    }
+    const std::string line = client.in.substr(0, line_end);
+    client.in.erase(0, line_end + 1);
+    client.busy = true;
+    const std::uint64_t number = ++client.request;
+    client.deadline = now_() + kAnswer;
+    std::string why;
+    const auto request = parse_request(line, why);
+    if (!request)
+        return answer(id, client.request, {Status::usage, nullptr, "malformed request: " + why + "\n"},
+                      false);
+    if (log_ != nullptr && !request->verb.starts_with("show ") && request->verb != "explain")
+        log_->write(config::LogLevel::notice, "manage", "command",
+                    {{"verb", request->verb},
+                     {"arguments", fmt::format("{}", fmt::join(request->arguments, " "))},
+                     {"uid", std::to_string(client.user)}});
+    commands_.run(*request, [this, id, number, alive = std::weak_ptr(alive_),
+                             json = request->json](const Response& response) {
+        if (const auto living = alive.lock(); living && *living) answer(id, number, response, json);
+    });
+}
+
+void Server::answer(ClientId id, std::uint64_t request, const Response& response, bool json) {
+    const auto found = clients_.find(id);
+    if (found == clients_.end() || !found->second.busy || found->second.request != request)
+        return;  // too late
+    Client& client = found->second;
+    client.busy = false;
+    client.out = encode(response, json);
+    client.sent = 0;
+    client.deadline = now_() + kAnswer;
+    // Also when it can be written at once: the next request is then taken from the
+    // loop and not from within this one, however many are pipelined.
+    io_.watch(client.fd, true, [this, id] { on_ready(id); });
+}
+
+void Server::write_output(ClientId id) {
+    Client& client = clients_.at(id);
+    if (client.out.empty()) return;
+    while (client.sent < client.out.size()) {
+        const ssize_t sent =
+            send(client.fd, client.out.data() + client.sent, client.out.size() - client.sent, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+        if (sent < 0) return drop(id);
+        client.sent += static_cast<std::size_t>(sent);
+        client.deadline = now_() + kAnswer;  // it takes what it asked for
+    }
+    client.out.clear();
+    client.sent = 0;
+    client.deadline = now_() + kIdle;
+    if (client.end && client.in.empty()) return drop(id);
+    io_.watch(client.fd, false, [this, id] { on_ready(id); });
+}
+
+void Server::drop(ClientId id) {
+    const auto found = clients_.find(id);
+    if (found == clients_.end()) return;
+    io_.unwatch(found->second.fd);
+    close(found->second.fd);
+    clients_.erase(found);
+}
+
+void Server::on_timer(Time now) {
+    std::vector<ClientId> late;
+    for (const auto& [id, client] : clients_)
+        if (client.deadline <= now) late.push_back(id);
+    for (const ClientId id : late) {
+        Client& client = clients_.at(id);
+        // A late answer is told once; whoever does not take it is closed.
+        if (client.busy)
+            answer(id, client.request, {Status::timed_out, nullptr, "no answer in time\n"}, false);
+        else
+            drop(id);
+    }
+}
+
+Time Server::next_deadline() const {
+    Time next = kNever;
+    for (const auto& [id, client] : clients_) next = std::min(next, client.deadline);
+    return next;
+}
+
+}  // namespace oegate::manage

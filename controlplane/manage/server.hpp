@@ -1,0 +1,77 @@
+// The management socket: a unix stream socket, one JSON request a line, one answer a
+// line. Few clients, bounded buffers, deadlines; a client that misbehaves is closed
+// and never holds up the control thread. Only the socket's file mode (0600) decides
+// who may connect.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "loop/io.hpp"
+#include "manage/commands.hpp"
+#include "manage/log.hpp"
+
+namespace oegate::manage {
+
+class Server {
+  public:
+    static constexpr std::size_t kMaxClients = 32;
+    static constexpr Duration kIdle = 60s;    // between two requests
+    static constexpr Duration kAnswer = 10s;  // for an answer to be made and taken
+
+    /// Listens on path (at most 107 bytes), with mode 0600. A socket that a dead
+    /// daemon left there is replaced; a living one is an error. The error is a line
+    /// for people. log may be null. All must outlive the server.
+    static Result<std::unique_ptr<Server>, std::string> listen(const std::string& path, loop::IoWatcher& io,
+                                                               Commands& commands, Log* log,
+                                                               std::function<Time()> now);
+    /// Closes every client and removes the socket's file.
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    void on_timer(Time now);
+    Time next_deadline() const;
+    std::size_t num_clients() const { return clients_.size(); }
+
+  private:
+    struct Client {
+        int fd = -1;
+        unsigned user = 0;
+        std::string in;
+        std::string out;
+        std::size_t sent = 0;
+        bool busy = false;          // a request is being answered
+        std::uint64_t request = 0;  // counts them: a late answer is not the next one's
+        bool end = false;           // no more input; close when all is sent
+        Time deadline{};
+    };
+    using ClientId = std::uint64_t;
+
+    Server(int fd, std::string path, loop::IoWatcher& io, Commands& commands, Log* log,
+           std::function<Time()> now);
+    void accept_clients();
+    void on_ready(ClientId id);
+    void read_input(ClientId id);
+    void run_next(ClientId id);
+    void answer(ClientId id, std::uint64_t request, const Response& response, bool json);
+    void write_output(ClientId id);
+    void drop(ClientId id);
+
+    int fd_;
+    std::string path_;
+    loop::IoWatcher& io_;
+    Commands& commands_;
+    Log* log_;
+    std::function<Time()> now_;
+    ClientId next_ = 1;
+    std::map<ClientId, Client> clients_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // answers may come after us
+};
+
+}  // namespace oegate::manage

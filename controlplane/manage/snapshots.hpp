@@ -1,0 +1,51 @@
+// Collects the workers' tables for `show`: asks every worker over its command ring,
+// takes the records as they come, answers when all have ended or the deadline has
+// passed. One request at a time, so that a worker never copies two tables at once.
+// Sans-IO: told of records and time, given the function that posts a command.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "manage/provider.hpp"
+
+namespace oegate::manage {
+
+class Snapshots {
+  public:
+    using Post = std::function<void(unsigned worker, const Command& command)>;
+    using Done = std::function<void(SnapshotAnswer)>;
+
+    static constexpr Duration kDeadline = 2s;
+    static constexpr std::size_t kMaxQueued = 64;
+
+    Snapshots(unsigned num_workers, Post post) : num_workers_(num_workers), post_(std::move(post)) {}
+
+    void ask(SnapshotRequest request, Done done, Time now);
+    void on_record(unsigned worker, const SnapshotRecord& record, Time now);
+    void on_timer(Time now);
+    Time next_deadline() const;
+
+  private:
+    struct Request {
+        SnapshotRequest request;
+        Done done;
+        Time deadline;
+    };
+    void start(Time now);
+    void finish(bool complete, Time now);
+
+    unsigned num_workers_;
+    Post post_;
+    std::deque<Request> queue_;  // the first one is being answered
+    SnapshotAnswer answer_;
+    std::vector<bool> ended_;
+    unsigned num_ended_ = 0;
+    std::uint32_t token_ = 0;
+    bool running_ = false;
+};
+
+}  // namespace oegate::manage
