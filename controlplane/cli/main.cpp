@@ -1,0 +1,201 @@
+// The `oegate` command: parses the command line, asks the daemon or does it itself,
+// prints, and exits with the status of the table in its --help. One shot; it keeps
+// no state and holds no secrets.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/client.hpp"
+#include "cli/local.hpp"
+#include "config/config.hpp"
+
+namespace {
+
+using namespace oegate;
+using manage::Status;
+
+constexpr const char* kFooter =
+    "Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 not permitted, 5 negotiation failed,\n"
+    "6 timed out, 7 DNS or DNSSEC, 8 configuration invalid, 9 daemon unreachable.\n";
+
+struct Options {
+    std::string socket = config::Management{}.socket;
+    bool json = false;
+    unsigned timeout_ms = 10'000;
+};
+
+int exit_status(Status status) {
+    return static_cast<int>(status);
+}
+
+void print(std::FILE* to, const std::string& text) {
+    std::fwrite(text.data(), 1, text.size(), to);
+}
+
+Status ask_daemon(const Options& options, const std::string& verb,
+                  const std::vector<std::string>& arguments) {
+    const auto response = cli::ask(options.socket, {verb, arguments, options.json},
+                                   std::chrono::milliseconds(options.timeout_ms));
+    if (options.json && !response.json.is_null()) {
+        print(stdout, response.json.dump(2, ' ', false, manage::Json::error_handler_t::replace) + "\n");
+    } else if (response.status == Status::done) {
+        print(stdout, response.text);
+    } else {
+        const bool ended = response.text.ends_with('\n');
+        print(stderr, "oegate: " + response.text + (ended ? "" : "\n"));
+    }
+    return response.status;
+}
+
+/// The whole grammar: the daemon's verbs from its own table, and the local ones.
+class Grammar {
+  public:
+    Grammar() {
+        app_.set_help_flag("-h,--help", "This text; after a command, that command's");
+        app_.set_version_flag("--version", std::string("oegate ") + OEGATE_VERSION);
+        app_.add_option("--socket", options_.socket, "Management socket of the daemon")
+            ->capture_default_str();
+        app_.add_flag("--json", options_.json, "Answer as JSON with stable keys");
+        app_.add_option("--timeout", options_.timeout_ms, "Milliseconds to wait for the daemon")
+            ->capture_default_str();
+        app_.footer(kFooter);
+        app_.fallthrough();  // --json may stand behind the command too
+        app_.require_subcommand(0, 1);
+        for (const manage::Verb& verb : manage::verbs()) add_daemon_verb(verb);
+        add_config();
+        add_key();
+        add_dns();
+    }
+
+    int run(int argc, char** argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::Success& success) {  // --help, --version
+            return app_.exit(success);
+        } catch (const CLI::ParseError& error) {
+            print(stderr, std::string("oegate: ") + error.what() + "\nRun oegate --help for the commands.\n");
+            return exit_status(Status::usage);
+        }
+        if (run_) return exit_status(run_());
+        if (argc > 1) {  // a group without its command, such as `oegate show`
+            const auto chosen = app_.get_subcommands();
+            print(stderr, (chosen.empty() ? app_.help() : chosen[0]->help()));
+            return exit_status(Status::usage);
+        }
+        print(stderr, app_.help() + "\nThe interactive shell is not there yet: name a command.\n");
+        return exit_status(Status::usage);
+    }
+
+  private:
+    /// "show" of "show flows", made at its first verb.
+    CLI::App* group(const std::string& name) {
+        static const std::map<std::string, std::string> kHelp{
+            {"show", "What is going on"},          {"flow", "Change the flow cache"},
+            {"tunnel", "Change tunnels"},          {"config", "The configuration file"},
+            {"key", "This gateway's private key"}, {"dns", "What to publish in DNS"}};
+        CLI::App*& found = groups_[name];
+        if (found == nullptr) {
+            found = app_.add_subcommand(name, kHelp.at(name));
+            found->require_subcommand(0, 1);
+            found->fallthrough();
+            found->footer(kFooter);
+        }
+        return found;
+    }
+
+    void add_daemon_verb(const manage::Verb& verb) {
+        const std::string name(verb.name);
+        const std::size_t blank = name.find(' ');
+        CLI::App* parent = blank == std::string::npos ? &app_ : group(name.substr(0, blank));
+        CLI::App* command = parent->add_subcommand(name.substr(blank + 1), std::string(verb.help));
+        if (blank == std::string::npos) command->name(name);
+        command->fallthrough();
+        auto arguments = std::make_shared<std::vector<std::string>>();
+        if (verb.max_arguments > 0)
+            command->add_option(std::string(verb.arguments), *arguments)
+                ->expected(static_cast<int>(verb.min_arguments), static_cast<int>(verb.max_arguments))
+                ->required(verb.min_arguments > 0);
+        command->callback([this, name, arguments] {
+            run_ = [this, name, arguments] { return ask_daemon(options_, name, *arguments); };
+        });
+    }
+
+    void add_config() {
+        CLI::App* check = group("config")->add_subcommand(
+            "check", "Check a file: tells every mistake at once, exits with 8");
+        auto file = std::make_shared<std::string>();
+        auto no_files = std::make_shared<bool>(false);
+        check->add_option("FILE", *file, "The configuration")->required();
+        check->add_flag("--no-files", *no_files, "Do not look for the files that it names");
+        check->fallthrough();
+        check->callback([this, file, no_files] {
+            run_ = [this, file, no_files] { return cli::config_check(*file, !*no_files, options_.json); };
+        });
+        CLI::App* show =
+            group("config")->add_subcommand("show", "The configuration in force (as show config)");
+        show->fallthrough();
+        show->callback([this] { run_ = [this] { return ask_daemon(options_, "show config", {}); }; });
+        CLI::App* document =
+            group("config")->add_subcommand("document", "Every key, as docs/configuration.md");
+        document->callback([this] { run_ = [] { return cli::config_document(); }; });
+    }
+
+    void add_key() {
+        CLI::App* generate =
+            group("key")->add_subcommand("generate", "Make an RSA key; never over an existing file");
+        auto out = std::make_shared<std::string>();
+        auto bits = std::make_shared<unsigned>(3072);
+        generate->add_option("--out", *out, "The file, PEM, mode 0600")->required();
+        generate->add_option("--bits", *bits, "2048 to 8192")->capture_default_str();
+        generate->fallthrough();
+        generate->callback([this, out, bits] {
+            run_ = [this, out, bits] { return cli::key_generate(*out, *bits, options_.json); };
+        });
+    }
+
+    void add_dns() {
+        CLI::App* records =
+            group("dns")->add_subcommand("records", "The records to publish, as lines of a zone file");
+        auto request = std::make_shared<cli::RecordsRequest>();
+        records->add_option("--key", request->key, "This gateway's private key")->required();
+        records->add_option("--gateway", request->gateway, "Its outside address")->required();
+        records->add_option("--host", request->hosts, "Addresses of hosts behind it; may be repeated")
+            ->expected(1, 10'000);
+        records->add_option("HOST", request->hosts_more, "The same without --host");
+        records->add_option("--precedence", request->precedence, "Lower is tried first, 0 to 255")
+            ->capture_default_str();
+        records->add_option("--ttl", request->ttl, "Seconds")->capture_default_str();
+        records->add_flag("--key-records", request->key_records, "KEY records too, for old peers");
+        records->fallthrough();
+        records->callback([this, request] {
+            run_ = [this, request] {
+                request->hosts.insert(request->hosts.end(), request->hosts_more.begin(),
+                                      request->hosts_more.end());
+                return cli::dns_records(*request, options_.json);
+            };
+        });
+    }
+
+    CLI::App app_{"oegate: see and steer the oegate gateway on this machine", "oegate"};
+    std::map<std::string, CLI::App*> groups_;
+    Options options_;
+    std::function<Status()> run_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        Grammar grammar;
+        return grammar.run(argc, argv);
+    } catch (const std::exception& error) {
+        print(stderr, std::string("oegate: ") + error.what() + "\n");
+        return exit_status(Status::failed);
+    }
+}
