@@ -1,0 +1,260 @@
+// The built `oegate` program, run as an operator runs it: what it prints, on which
+// stream, and its exit status. The daemon is a socket with a prepared answer.
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+
+namespace {
+
+struct Outcome {
+    int status = -1;
+    std::string out;
+    std::string err;
+};
+
+struct Directory {
+    std::string path;
+    Directory() {
+        char name[] = "/tmp/oegate-test-cli.XXXXXX";
+        REQUIRE(mkdtemp(name) != nullptr);
+        path = name;
+    }
+    ~Directory() { [[maybe_unused]] const int status = std::system(("rm -r " + path).c_str()); }
+    std::string file(const std::string& name) const { return path + "/" + name; }
+};
+
+std::string contents(const std::string& path) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+Outcome oegate(const Directory& directory, const std::vector<std::string>& arguments) {
+    const std::string out = directory.file("out");
+    const std::string err = directory.file("err");
+    std::vector<const char*> argv{OEGATE_PROGRAM};
+    for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+    argv.push_back(nullptr);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        if (freopen(out.c_str(), "w", stdout) == nullptr || freopen(err.c_str(), "w", stderr) == nullptr)
+            _exit(126);
+        execv(OEGATE_PROGRAM, const_cast<char* const*>(argv.data()));
+        _exit(127);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    return {WEXITSTATUS(status), contents(out), contents(err)};
+}
+
+/// Accepts one client, reads its line, gives the prepared answer.
+class FakeDaemon {
+  public:
+    FakeDaemon(const std::string& path, std::string answer) : answer_(std::move(answer)) {
+        fd_ = socket(AF_UNIX, SOCK_STREAM, 0);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        REQUIRE(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        REQUIRE(listen(fd_, 4) == 0);
+        thread_ = std::thread([this] { serve(); });
+    }
+    ~FakeDaemon() {
+        shutdown(fd_, SHUT_RDWR);
+        thread_.join();
+        close(fd_);
+    }
+    const std::string& request() const { return request_; }
+
+  private:
+    void serve() {
+        const int client = accept(fd_, nullptr, nullptr);
+        if (client < 0) return;
+        std::array<char, 4096> buffer;
+        const ssize_t got = recv(client, buffer.data(), buffer.size(), 0);
+        if (got > 0) request_.assign(buffer.data(), static_cast<std::size_t>(got));
+        if (!answer_.empty()) {
+            [[maybe_unused]] const auto sent = send(client, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+        }
+        while (recv(client, buffer.data(), buffer.size(), 0) > 0) {
+        }
+        close(client);
+    }
+    int fd_ = -1;
+    std::string answer_;
+    std::string request_;
+    std::thread thread_;
+};
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("help, version, usage") {
+    const Directory d;
+    const Outcome help = oegate(d, {"--help"});
+    CHECK(help.status == 0);
+    for (const char* word : {"show", "explain", "config", "key", "dns", "--json", "--socket", "Exit status"})
+        CHECK(contains(help.out, word));
+    CHECK(oegate(d, {"--version"}).out == "oegate " OEGATE_VERSION "\n");
+    const Outcome alone = oegate(d, {});
+    CHECK(alone.status == 2);
+    CHECK(contains(alone.err, "interactive shell is not there yet"));
+    CHECK(contains(oegate(d, {"show", "--help"}).out, "tunnels"));
+    for (const std::vector<std::string>& wrong : {std::vector<std::string>{"shwo"},
+                                                  {"show"},
+                                                  {"show", "nothing"},
+                                                  {"explain"},
+                                                  {"explain", "192.1.0.65"},
+                                                  {"show", "status", "now"},
+                                                  {"config", "check"},
+                                                  {"key", "generate"},
+                                                  {"--nonsense"}}) {
+        const Outcome outcome = oegate(d, wrong);
+        CAPTURE(wrong);
+        CHECK(outcome.status == 2);
+        CHECK(outcome.out.empty());
+        CHECK_FALSE(outcome.err.empty());
+    }
+}
+
+TEST_CASE("no daemon: exit 9 and what to do") {
+    const Directory d;
+    const Outcome outcome = oegate(d, {"--socket", d.file("none"), "show", "status"});
+    CHECK(outcome.status == 9);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err == "oegate: oegated is not running, or --socket is wrong: " + d.file("none") +
+                             ": No such file or directory\n");
+}
+
+TEST_CASE("a daemon's answer is printed and its status is ours") {
+    const Directory d;
+    const std::string socket = d.file("s");
+    SECTION("text") {
+        FakeDaemon daemon(socket, "{\"status\":0,\"text\":\"all is well\\n\"}\n");
+        const Outcome outcome = oegate(d, {"--socket", socket, "show", "flows", "192.1.0.65", "192.2.0.66"});
+        CHECK(outcome.status == 0);
+        CHECK(outcome.out == "all is well\n");
+        CHECK(daemon.request() ==
+              "{\"verb\":\"show flows\",\"args\":[\"192.1.0.65\",\"192.2.0.66\"],\"want\":\"text\"}\n");
+    }
+    SECTION("json, the flag behind the command") {
+        FakeDaemon daemon(socket, "{\"status\":0,\"json\":{\"flows\":[]}}\n");
+        const Outcome outcome = oegate(d, {"--socket", socket, "show", "flows", "--json"});
+        CHECK(outcome.status == 0);
+        CHECK(nlohmann::json::parse(outcome.out)["flows"].empty());
+        CHECK(contains(daemon.request(), "\"want\":\"json\""));
+    }
+    SECTION("explain takes protocol and port") {
+        FakeDaemon daemon(socket, "{\"status\":0,\"text\":\"\"}\n");
+        CHECK(oegate(d, {"--socket", socket, "explain", "192.1.0.65", "192.2.0.66", "tcp", "443"}).status ==
+              0);
+        CHECK(contains(daemon.request(), "[\"192.1.0.65\",\"192.2.0.66\",\"tcp\",\"443\"]"));
+    }
+    SECTION("refusal") {
+        FakeDaemon daemon(socket, "{\"status\":3,\"text\":\"no such tunnel\"}\n");
+        const Outcome outcome =
+            oegate(d, {"--socket", socket, "tunnel", "delete", "192.1.0.65", "192.2.0.66"});
+        CHECK(outcome.status == 3);
+        CHECK(outcome.out.empty());
+        CHECK(outcome.err == "oegate: no such tunnel\n");
+    }
+    SECTION("nonsense") {
+        FakeDaemon daemon(socket, "{\"status\":77}\n");
+        CHECK(oegate(d, {"--socket", socket, "show", "status"}).status == 1);
+    }
+    SECTION("silence") {
+        FakeDaemon daemon(socket, "");
+        const Outcome outcome = oegate(d, {"--socket", socket, "--timeout", "100", "show", "status"});
+        CHECK(outcome.status == 6);
+        CHECK(outcome.err == "oegate: oegated did not answer within 100 ms\n");
+    }
+}
+
+TEST_CASE("config check: exit 8, every problem, on standard output") {
+    const Directory d;
+    const std::string file = d.file("bad.yaml");
+    std::ofstream(file)
+        << "nmae: a\n"
+           "interfaces:\n"
+           "  - {name: out, role: outside, device: net_ring0, addresses: [192.1.2.2/24], mtu: 100}\n"
+           "timers: {hold: 30}\n";
+    const Outcome text = oegate(d, {"config", "check", file});
+    CHECK(text.status == 8);
+    CHECK(text.out == file + ":1:1: unknown key \"nmae\", expected \"name\"\n" + file +
+                          ":3:83: \"mtu\": \"100\" is out of range, expected a number from 1280 to 9000\n" +
+                          file +
+                          ":4:16: \"hold\": \"30\" has no unit, expected a duration from 1s to 5min, such as "
+                          "500ms, 30s, 10min or 6h\n");
+    const Outcome json = oegate(d, {"--json", "config", "check", file});
+    CHECK(json.status == 8);
+    const auto parsed = nlohmann::json::parse(json.out);
+    CHECK(parsed["ok"] == false);
+    REQUIRE(parsed["problems"].size() == 3);
+    CHECK(parsed["problems"][1]["line"] == 3);
+    CHECK(parsed["problems"][1]["column"] == 83);
+
+    const Outcome missing = oegate(d, {"config", "check", d.file("none.yaml")});
+    CHECK(missing.status == 8);
+    CHECK(contains(missing.out, "cannot be read: No such file or directory"));
+    const Outcome good =
+        oegate(d, {"config", "check", "--no-files", OEGATE_SOURCE_DIR "/configs/minimal.yaml"});
+    CHECK(good.status == 0);
+    CHECK(contains(good.out, ": ok\n"));
+    CHECK(oegate(d, {"config", "document"}).out == contents(OEGATE_SOURCE_DIR "/docs/configuration.md"));
+}
+
+TEST_CASE("key generate, then dns records") {
+    const Directory d;
+    const std::string key = d.file("key.pem");
+    const Outcome made = oegate(d, {"key", "generate", "--out", key, "--bits", "2048"});
+    CHECK(made.status == 0);
+    struct stat status {};
+    REQUIRE(stat(key.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0600);
+    const std::string first = contents(key);
+    CHECK(first.starts_with("-----BEGIN PRIVATE KEY-----"));
+    CHECK_FALSE(contains(made.out, "PRIVATE"));
+
+    const Outcome again = oegate(d, {"key", "generate", "--out", key, "--bits", "2048"});
+    CHECK(again.status == 1);
+    CHECK(contains(again.err, key));
+    CHECK(contents(key) == first);
+    CHECK(oegate(d, {"key", "generate", "--out", d.file("k"), "--bits", "1024"}).status == 2);
+
+    const Outcome records = oegate(d, {"dns", "records", "--key", key, "--gateway", "192.1.1.4", "--host",
+                                       "192.1.0.65", "--host", "192.1.0.66"});
+    CHECK(records.status == 0);
+    CHECK(contains(records.out, "65.0.1.192.in-addr.arpa."));
+    CHECK(contains(records.out, "66.0.1.192.in-addr.arpa."));
+    CHECK(contains(records.out, "IPSECKEY"));
+    CHECK(contains(records.out, "X-IPsec-Server"));
+    CHECK(
+        nlohmann::json::parse(
+            oegate(d, {"--json", "dns", "records", "--key", key, "--gateway", "2001:db8::4"}).out)["records"]
+            .size() >= 1);
+
+    CHECK(oegate(d, {"dns", "records", "--key", key, "--gateway", "here"}).status == 2);
+    CHECK(oegate(d, {"dns", "records", "--key", key, "--gateway", "192.1.1.4", "--host", "x"}).status == 2);
+    CHECK(oegate(d, {"dns", "records", "--key", d.file("none"), "--gateway", "192.1.1.4"}).status == 3);
+    REQUIRE(chmod(key.c_str(), 0644) == 0);
+    CHECK(oegate(d, {"dns", "records", "--key", key, "--gateway", "192.1.1.4"}).status == 4);
+}
