@@ -1,0 +1,121 @@
+// The pure tables of the forwarding part against the plainest implementation of each:
+// classes by scanning all prefixes, own addresses by a list, the waiting room by deques.
+#include <algorithm>
+#include <deque>
+#include <map>
+
+#include "base/random.hpp"
+#include "catch.hpp"
+#include "tables/classes.hpp"
+#include "tables/own_addresses.hpp"
+#include "worker/waiting.hpp"
+
+using namespace oegate;
+
+namespace {
+
+/// Few distinct bits, so that random prefixes nest and touch.
+Address some_address(Random& random) {
+    if (random.below(2) == 0) return Address::ipv4(random.u32() & 0xc0c0c0c3);
+    Address a;
+    for (std::size_t i : {0u, 1u, 5u, 15u})
+        a.mutable_bytes()[i] = static_cast<std::uint8_t>(random.below(4) * 85);
+    if (random.below(4) == 0) a.mutable_bytes()[10] = a.mutable_bytes()[9] = 0xff;  // beside the mapped block
+    return a;
+}
+
+ClassKind by_scan(const std::vector<ClassRule>& rules, const Address& a, ClassKind fallback) {
+    const ClassRule* best = nullptr;
+    for (const ClassRule& r : rules)
+        if (r.destination.contains(a) && (!best || r.destination.length() > best->destination.length()))
+            best = &r;
+    return best ? best->kind : fallback;
+}
+
+}  // namespace
+
+TEST_CASE("the class table agrees with a scan of all prefixes") {
+    SeededRandom random(GENERATE(1u, 2u, 3u, 4u));
+    for (int round = 0; round < 200; ++round) {
+        std::map<Prefix, ClassKind> unique;
+        for (std::uint64_t n = random.below(12); n > 0; --n) {
+            const Address a = some_address(random);
+            const Prefix p(a, static_cast<unsigned>(random.below(a.is_ipv4() ? 33 : 129)));
+            unique[p] = static_cast<ClassKind>(1 + random.below(6));
+        }
+        std::vector<ClassRule> rules;
+        for (const auto& [prefix, kind] : unique) rules.push_back({prefix, kind});
+        const ClassTable table(rules, ClassKind::none);
+        for (int i = 0; i < 200; ++i) {
+            const Address a = i % 3 == 0 && !rules.empty()
+                                  ? rules[random.below(rules.size())].destination.last()
+                                  : some_address(random);
+            CAPTURE(a.text());
+            REQUIRE(table.lookup(a) == by_scan(rules, a, ClassKind::none));
+        }
+    }
+}
+
+TEST_CASE("a rule for all of IPv6 says nothing of IPv4, and the other way round") {
+    const ClassRule v6[] = {{*Prefix::parse("::/0"), ClassKind::oe_paranoid}};
+    CHECK(ClassTable(v6, ClassKind::deny).lookup(*Address::parse("192.0.2.1")) == ClassKind::deny);
+    CHECK(ClassTable(v6, ClassKind::deny).lookup(*Address::parse("2001:db8::1")) == ClassKind::oe_paranoid);
+    const ClassRule v4[] = {{*Prefix::parse("0.0.0.0/0"), ClassKind::oe_permissive}};
+    CHECK(ClassTable(v4, ClassKind::deny).lookup(*Address::parse("255.255.255.255")) ==
+          ClassKind::oe_permissive);
+    CHECK(ClassTable(v4, ClassKind::deny).lookup(*Address::parse("::1:0:0:0")) == ClassKind::deny);
+}
+
+TEST_CASE("own addresses are found, others are foreign, own wins over broadcast") {
+    SeededRandom random(9);
+    using Kind = OwnAddresses::Kind;
+    std::map<Address, Kind> wanted;
+    std::vector<OwnAddresses::Entry> entries;
+    for (int i = 0; i < 300; ++i) {
+        const Kind kind = random.below(3) == 0 ? Kind::broadcast : Kind::own;
+        const Address a = Address::ipv4(random.u32() & 0x3ff);
+        entries.push_back({a, kind});
+        Kind& is = wanted[a];
+        if (is != Kind::own) is = kind;
+    }
+    const OwnAddresses own(entries);
+    for (std::uint32_t i = 0; i < 0x800; ++i) {
+        const auto at = wanted.find(Address::ipv4(i));
+        CHECK(own.find(Address::ipv4(i)) == (at == wanted.end() ? Kind::foreign : at->second));
+    }
+    CHECK(OwnAddresses({}).find(Address::ipv4(1)) == Kind::foreign);
+}
+
+TEST_CASE("the waiting room keeps order and bounds whatever comes") {
+    SeededRandom random(GENERATE(5u, 6u));
+    constexpr std::uint32_t kEach = 5, kTotal = 40;
+    WaitingRoom room(kEach, kTotal);
+    std::map<std::uint32_t, std::deque<rte_mbuf*>> model;
+    std::uint32_t total = 0;
+    std::uintptr_t serial = 0;
+    std::uint64_t now = 1;
+    for (int step = 0; step < 20000; ++step) {
+        now += 1000;
+        const auto host = static_cast<std::uint32_t>(random.below(30));
+        const WaitingRoom::Neighbour n{Address::ipv4(host), static_cast<std::uint16_t>(host % 3)};
+        auto& queue = model[host];
+        if (random.below(4) != 0) {
+            auto* p = reinterpret_cast<rte_mbuf*>(64 * ++serial);  // never looked into
+            const bool full = total == kTotal || queue.size() == kEach;
+            const WaitingRoom::Put put = room.put(n, p, now);
+            REQUIRE((put == WaitingRoom::Put::full) == full);
+            if (full) continue;
+            REQUIRE((put == WaitingRoom::Put::waits_and_ask) == queue.empty());
+            queue.push_back(p);
+            ++total;
+        } else {
+            Burst out;
+            REQUIRE_FALSE(room.take(n, out));
+            REQUIRE(std::vector<rte_mbuf*>(out.begin(), out.end()) ==
+                    std::vector<rte_mbuf*>(queue.begin(), queue.end()));
+            total -= static_cast<std::uint32_t>(queue.size());
+            queue.clear();
+        }
+        REQUIRE(room.size() == total);
+    }
+}
