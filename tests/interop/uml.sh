@@ -10,19 +10,21 @@ boot() {
     head -c 64 /dev/urandom >"$dir/seed"
     cp "$setup" "$dir/setup.sh"
     ip netns exec "oe-$node" ethtool -K "$iface" tx off rx off gro off gso off tso off >/dev/null
-    ip netns exec "oe-$node" env -i PATH="$PATH" TMPDIR=/dev/shm HOME=/tmp linux.uml mem=160M \
+    ip netns exec "oe-$node" env -i PATH="$PATH" \
+        LD_PRELOAD="$build/tests/interop/libuml_xstate.so" TMPDIR=/dev/shm HOME=/tmp linux.uml mem=160M \
         root=/dev/root rootfstype=hostfs rootflags=/ ro init="$root/tests/interop/guest-init" \
         con=null con0=null,fd:1 quiet loglevel=4 umid="oe-$node-$$" \
         vec0:transport=raw,ifname="$iface",depth=128,gro=0,mac=02:00:00:00:0d:01 OUT="$dir" \
         </dev/null >"$dir/console" 2>&1 &
-    guest_pid=$! guest_dir=$dir guest_number=0
+    guest_pid=$! guest_dir=$dir
     wait_for 60 test -e "$dir/ready" || { tail -n 20 "$dir/console"; return 1; }
 }
 
 # guest SECONDS COMMAND: runs a line in the guest's shell; prints its output, fails as it does.
 guest() {
-    guest_number=$((guest_number + 1))
-    local at=$guest_dir/$guest_number
+    # Counted in files, not in a variable: callers are often in a subshell.
+    local at
+    at=$guest_dir/$(($(find "$guest_dir" -name '*.cmd' | wc -l) + 1))
     printf '%s\n' "$2" >"$at.new"
     mv "$at.new" "$at.cmd"
     wait_for "$1" test -s "$at.status" || { echo "the guest gave no answer in $1 s"; return 1; }
