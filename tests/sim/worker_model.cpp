@@ -1,0 +1,288 @@
+// The worker's half of the contract, packet by packet.
+#include "worker_model.hpp"
+
+#include "keying/rows.hpp"
+
+namespace oegate::sim {
+namespace {
+
+std::uint64_t age(Time since, Time now) {
+    return since == kNever ? kNeverUsed : static_cast<std::uint64_t>((now - since).count());
+}
+
+}  // namespace
+
+void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
+    const auto wrong_owner = [&](const Pair& pair) {
+        if (owner_of(pair) != worker)
+            out_.violation("command for " + pair.text() + " went to another worker");
+    };
+    switch (command.kind) {
+        case Command::Kind::set_policy: {
+            const SetPolicy& set = command.set_policy;
+            wrong_owner(set.pair);
+            Flow& flow = flows_[set.pair];
+            if (flow.state != FlowState::hold && set.state == FlowState::hold) flow.held_since = now;
+            if (set.state != FlowState::hold) flow.held_since = kNever;
+            if (set.state == FlowState::pass &&
+                realm_.class_of(set.pair.destination).kind == ClassKind::oe_paranoid)
+                out_.violation("pass for a paranoid pair " + set.pair.text());
+            if (set.state == FlowState::encrypt) {
+                const auto it = out_sas_.find({worker, set.outbound.slot});
+                if (it == out_sas_.end() || it->second.ref != set.outbound || it->second.pair != set.pair)
+                    out_.violation("encrypt without an installed outbound SA for " + set.pair.text());
+                if (flow.state != FlowState::encrypt) flow.encrypted_since = now;
+            } else {
+                flow.encrypted_since = kNever;
+            }
+            flow.state = set.state;
+            flow.class_kind = set.class_kind;
+            flow.reason = set.reason;
+            flow.outbound = set.outbound;
+            flow.clear_until = now + std::chrono::milliseconds(set.grace_ms);
+            if (set.state != FlowState::hold) release(set.pair, flow, now);
+            break;
+        }
+        case Command::Kind::remove_policy: {
+            const Pair pair = command.remove_policy.pair;
+            wrong_owner(pair);
+            UseReport report_;
+            report_.pair = pair;
+            report_.removed = true;
+            if (const auto it = flows_.find(pair); it != flows_.end()) {
+                report_.packets = it->second.packets;
+                if (!it->second.held.empty())
+                    out_.violation("held datagrams of " + pair.text() + " died with their entry");
+                flows_.erase(it);
+            }
+            report(worker, report_);
+            break;
+        }
+        case Command::Kind::install_outbound: {
+            const InstallOutbound& i = command.install_outbound;
+            wrong_owner(i.pair);
+            if (out_sas_.contains({worker, i.ref.slot})) out_.violation("outbound slot is taken");
+            Sa& sa = out_sas_[{worker, i.ref.slot}];
+            sa.ref = i.ref, sa.pair = i.pair, sa.local = i.local, sa.remote = i.remote, sa.spi = i.spi,
+            sa.key = i.key, sa.limits = i.limits, sa.installed = now;
+            break;
+        }
+        case Command::Kind::install_inbound: {
+            const InstallInbound& i = command.install_inbound;
+            wrong_owner(i.pair);
+            if (in_.contains({worker, i.ref.slot})) out_.violation("inbound slot is taken");
+            if (Spi::worker(i.spi) != worker || Spi::slot(i.spi) != i.ref.slot)
+                out_.violation("SPI does not name its worker and slot");
+            Sa& sa = in_[{worker, i.ref.slot}];
+            sa.ref = i.ref, sa.pair = i.pair, sa.local = i.local, sa.remote = i.remote, sa.spi = i.spi,
+            sa.key = i.key, sa.limits = i.limits, sa.installed = now, sa.first_reported = !i.report_first;
+            break;
+        }
+        case Command::Kind::remove_sa: {
+            auto& table = command.remove_sa.direction == Direction::inbound ? in_ : out_sas_;
+            const auto it = table.find({worker, command.remove_sa.ref.slot});
+            if (it == table.end() || it->second.ref != command.remove_sa.ref) {
+                // A hard expiry has removed it already.
+                break;
+            }
+            if (command.remove_sa.direction == Direction::outbound)
+                if (const Flow* f = flow(it->second.pair);
+                    f != nullptr && f->state == FlowState::encrypt && f->outbound == it->second.ref)
+                    out_.violation("outbound SA removed though its pair uses it: " + it->second.pair.text());
+            table.erase(it);
+            break;
+        }
+        case Command::Kind::query_use: {
+            UseReport r;
+            r.pair = command.query_use.pair;
+            if (const Flow* f = flow(r.pair)) {
+                r.state = f->state;
+                r.outbound_age_ns = age(f->used, now);
+                r.packets = f->packets;
+            }
+            const auto it = in_.find({worker, command.query_use.inbound.slot});
+            if (it != in_.end() && it->second.ref == command.query_use.inbound)
+                r.inbound_age_ns = age(it->second.used, now);
+            report(worker, r);
+            break;
+        }
+        case Command::Kind::neighbour_changed:
+        case Command::Kind::snapshot:
+            break;
+    }
+}
+
+void WorkerModel::miss(const Pair& pair, Flow& flow, bool repeated, Time now) {
+    flow.asked = now;
+    Miss m;
+    m.pair = pair;
+    m.class_kind = realm_.class_of(pair.destination).kind;
+    m.repeated = repeated;
+    report(owner_of(pair), m);
+}
+
+void WorkerModel::from_inside(const Pair& pair, std::uint64_t datagram, Time now) {
+    const ClassKind kind = realm_.class_of(pair.destination).kind;
+    auto it = flows_.find(pair);
+    if (it == flows_.end()) {
+        if (kind == ClassKind::deny || kind == ClassKind::none) return;
+        if (kind == ClassKind::always_clear_text) {
+            out_.send(Clear{pair, datagram});
+            return;
+        }
+        it = flows_.emplace(pair, Flow{}).first;
+        it->second.state = FlowState::hold;
+        it->second.held_since = now;
+        it->second.held = {datagram};
+        it->second.used = now;
+        miss(pair, it->second, false, now);
+        return;
+    }
+    Flow& flow = it->second;
+    flow.used = now;
+    ++flow.packets;
+    if (flow.state == FlowState::hold || flow.state == FlowState::none) {
+        if (flow.held.size() < 2)
+            flow.held.push_back(datagram);
+        else
+            flow.held[1] = datagram;
+        if (now - flow.asked >= 1s || flow.asked == kNever) miss(pair, flow, true, now);
+        return;
+    }
+    forward(pair, flow, datagram, now);
+}
+
+void WorkerModel::forward(const Pair& pair, Flow& flow, std::uint64_t datagram, Time now) {
+    if (flow.state == FlowState::pass) {
+        out_.send(Clear{pair, datagram});
+        return;
+    }
+    if (flow.state != FlowState::encrypt) return;  // deny
+    const auto it = out_sas_.find({owner_of(pair), flow.outbound.slot});
+    if (it == out_sas_.end() || it->second.ref != flow.outbound) {
+        out_.violation("datagram of an encrypted pair has no SA: " + pair.text());
+        return;
+    }
+    Sa& sa = it->second;
+    sa.used = now;
+    out_.send(Esp{sa.local, sa.remote, sa.spi, sa.key, ++sa.sequence, pair, datagram});
+}
+
+void WorkerModel::release(const Pair& pair, Flow& flow, Time now) {
+    const std::vector<std::uint64_t> held = std::move(flow.held);
+    flow.held.clear();
+    for (std::uint64_t datagram : held) forward(pair, flow, datagram, now);
+}
+
+void WorkerModel::from_outside(const Clear& packet, Time now) {
+    const Pair pair = packet.pair.reversed();
+    const auto it = flows_.find(pair);
+    const ClassKind kind = realm_.class_of(pair.destination).kind;
+    if (it != flows_.end() && it->second.state == FlowState::encrypt && now >= it->second.clear_until) {
+        ClearText event;
+        event.pair = pair;
+        report(owner_of(pair), event);
+        return;
+    }
+    const bool allowed = it != flows_.end() && it->second.state == FlowState::deny
+                             ? false
+                             : kind == ClassKind::oe_permissive || kind == ClassKind::always_clear_text;
+    if (allowed) out_.deliver(packet.pair, packet.datagram, false);
+}
+
+void WorkerModel::from_outside(const Esp& packet, Time now) {
+    const Key key{Spi::worker(packet.spi), Spi::slot(packet.spi)};
+    const auto it = in_.find(key);
+    if (it == in_.end() || it->second.spi != packet.spi) {
+        UnknownSpi event;
+        event.remote = packet.local;
+        event.local = packet.remote;
+        event.spi = packet.spi;
+        report(key.first % num_workers_, event);
+        return;
+    }
+    Sa& sa = it->second;
+    if (!same_key(sa.key, packet.key)) {
+        out_.violation("the two ends of an SA have different keys: " + packet.pair.text());
+        return;
+    }
+    if (sa.pair != packet.pair) {
+        out_.violation("an SA carries another pair than its own: " + packet.pair.text());
+        return;
+    }
+    if (!sa.seen.insert(packet.sequence).second) return;  // replayed
+    sa.used = now;
+    if (!sa.first_reported) {
+        sa.first_reported = true;
+        report(key.first, FirstEsp{sa.pair, sa.ref});
+    }
+    out_.deliver(packet.pair, packet.datagram, true);
+}
+
+void WorkerModel::on_timer(Time now) {
+    for (auto* table : {&in_, &out_sas_})
+        for (auto it = table->begin(); it != table->end();) {
+            Sa& sa = it->second;
+            const Direction direction = table == &in_ ? Direction::inbound : Direction::outbound;
+            if (sa.limits.hard_ns != 0 && now - sa.installed >= Duration(sa.limits.hard_ns)) {
+                if (direction == Direction::outbound)
+                    if (const auto f = flows_.find(sa.pair); f != flows_.end() &&
+                                                             f->second.state == FlowState::encrypt &&
+                                                             f->second.outbound == sa.ref) {
+                        f->second.state = FlowState::hold;  // §3.1.5
+                        f->second.held_since = now;
+                        f->second.encrypted_since = kNever;
+                    }
+                report(it->first.first, SaExpired{sa.pair, sa.ref, direction, true});
+                it = table->erase(it);
+                continue;
+            }
+            if (!sa.soft && sa.limits.soft_ns != 0 && now - sa.installed >= Duration(sa.limits.soft_ns)) {
+                sa.soft = true;
+                report(it->first.first, SaExpired{sa.pair, sa.ref, direction, false});
+            }
+            ++it;
+        }
+    // A hold that nobody answered is asked for again while datagrams wait.
+    for (auto& [pair, flow] : flows_)
+        if (flow.state == FlowState::hold && !flow.held.empty() && now - flow.asked >= 1s)
+            miss(pair, flow, true, now);
+}
+
+Time WorkerModel::next_deadline() const {
+    Time next = kNever;
+    for (const auto* table : {&in_, &out_sas_})
+        for (const auto& [key, sa] : *table) {
+            if (sa.limits.hard_ns != 0) next = std::min(next, sa.installed + Duration(sa.limits.hard_ns));
+            if (sa.limits.soft_ns != 0 && !sa.soft)
+                next = std::min(next, sa.installed + Duration(sa.limits.soft_ns));
+        }
+    for (const auto& [pair, flow] : flows_)
+        if (flow.state == FlowState::hold && !flow.held.empty()) next = std::min(next, flow.asked + 1s);
+    return next;
+}
+
+void WorkerModel::check(Time now, bool commands_under_way) const {
+    for (const auto& [pair, flow] : flows_)
+        if (flow.held_since != kNever && now - flow.held_since > config_.timers.hold + 5s &&
+            !flow.held.empty())
+            out_.violation("held beyond the bound: " + pair.text());
+    if (commands_under_way) return;
+    std::map<Pair, unsigned> num_outbound;
+    for (const auto& [key, sa] : out_sas_)
+        if (++num_outbound[sa.pair] > 1) out_.violation("two outbound SAs for " + sa.pair.text());
+}
+
+const WorkerModel::Sa* WorkerModel::outbound(const Pair& pair) const {
+    const Flow* f = flow(pair);
+    if (f == nullptr || f->state != FlowState::encrypt) return nullptr;
+    const auto it = out_sas_.find({owner_of(pair), f->outbound.slot});
+    return it == out_sas_.end() || it->second.ref != f->outbound ? nullptr : &it->second;
+}
+
+const WorkerModel::Sa* WorkerModel::inbound(std::uint32_t spi) const {
+    const auto it = in_.find({Spi::worker(spi), Spi::slot(spi)});
+    return it == in_.end() || it->second.spi != spi ? nullptr : &it->second;
+}
+
+}  // namespace oegate::sim

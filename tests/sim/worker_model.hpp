@@ -1,0 +1,106 @@
+// A model of the workers of one gateway: the SPD cache of OE draft §3.1 with hold,
+// first and last, SAs with their limits, and the events that control gets. It checks
+// what a worker could not: that no command asks for what the specification forbids.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "contract/command.hpp"
+#include "contract/event.hpp"
+#include "keying/realm.hpp"
+#include "net/owner.hpp"
+#include "packet.hpp"
+
+namespace oegate::sim {
+
+class WorkerModel {
+  public:
+    struct Out {
+        std::function<void(const Event&)> event;
+        std::function<void(Packet)> send;
+        std::function<void(const Pair&, std::uint64_t datagram, bool encrypted)> deliver;
+        std::function<void(const std::string&)> violation;
+    };
+    WorkerModel(const config::Config& config, const keying::Realm& realm, const OwnerSeed& seed,
+                unsigned num_workers, Out out)
+        : config_(config), realm_(realm), seed_(seed), num_workers_(num_workers), out_(std::move(out)) {}
+
+    void apply(unsigned worker, const Command& command, Time now);
+    /// A host behind us sends a datagram that is routed outside.
+    void from_inside(const Pair& pair, std::uint64_t datagram, Time now);
+    void from_outside(const Clear& packet, Time now);
+    void from_outside(const Esp& packet, Time now);
+    void on_timer(Time now);
+    Time next_deadline() const;
+    /// Invariants that hold when no command is under way.
+    void check(Time now, bool commands_under_way) const;
+
+    struct Flow {
+        FlowState state = FlowState::none;
+        ClassKind class_kind = ClassKind::none;
+        std::uint16_t reason = 0;
+        SaRef outbound;
+        std::vector<std::uint64_t> held;  // first, last
+        Time held_since = kNever;
+        Time asked = kNever;
+        Time used = kNever;
+        Time clear_until;  // grace for clear text of a fresh tunnel
+        Time encrypted_since = kNever;
+        std::uint64_t packets = 0;
+    };
+    struct Sa {
+        SaRef ref;
+        Pair pair;
+        Address local, remote;
+        std::uint32_t spi = 0;
+        SaKey key;
+        SaLimits limits;
+        Time installed;
+        Time used = kNever;
+        bool soft = false;
+        bool first_reported = true;
+        std::uint64_t sequence = 0;
+        std::set<std::uint64_t> seen;
+    };
+    const Flow* flow(const Pair& pair) const {
+        const auto it = flows_.find(pair);
+        return it == flows_.end() ? nullptr : &it->second;
+    }
+    const Sa* outbound(const Pair& pair) const;
+    /// The live inbound SA with this SPI.
+    const Sa* inbound(std::uint32_t spi) const;
+    std::size_t num_sas() const { return in_.size() + out_sas_.size(); }
+    std::uint64_t num_flows() const { return flows_.size(); }
+
+  private:
+    unsigned owner_of(const Pair& pair) const {
+        return owner(seed_, pair.source, pair.destination, num_workers_);
+    }
+    void forward(const Pair& pair, Flow& flow, std::uint64_t datagram, Time now);
+    void release(const Pair& pair, Flow& flow, Time now);
+    void miss(const Pair& pair, Flow& flow, bool repeated, Time now);
+    template <class E>
+    void report(unsigned worker, const E& e) {
+        Event event(e);
+        event.worker = static_cast<std::uint8_t>(worker);
+        out_.event(event);
+    }
+
+    const config::Config& config_;
+    const keying::Realm& realm_;
+    OwnerSeed seed_;
+    unsigned num_workers_;
+    Out out_;
+    using Key = std::pair<unsigned, std::uint32_t>;  // worker, slot
+    std::map<Pair, Flow> flows_;
+    std::map<Key, Sa> in_;
+    std::map<Key, Sa> out_sas_;
+};
+
+}  // namespace oegate::sim
