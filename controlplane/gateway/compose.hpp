@@ -18,6 +18,7 @@ class Gateway::Impl {
 
     /// Carries answers and orders between the parts until none has anything to say.
     void pump(Time now);
+    bool obey(Time now);
 
     /// A job's `done` changes the engine: what follows from it must be carried on.
     class Pool final : public ike::CryptoPool {

@@ -61,11 +61,18 @@ void Gateway::Impl::pump(Time now) {
             }
             busy = true;
         }
-        while (auto action = keying.next_action()) {
-            std::visit([&](auto& a) { carry(a, now); }, *action);
-            busy = true;
-        }
+        busy |= obey(now);
     }
+}
+
+/// Does what keying wants. false: nothing.
+bool Gateway::Impl::obey(Time now) {
+    bool any = false;
+    while (auto action = keying.next_action()) {
+        std::visit([&](auto& a) { carry(a, now); }, *action);
+        any = true;
+    }
+    return any;
 }
 
 void Gateway::Impl::log(config::LogLevel level, bool security, std::string text,
@@ -131,6 +138,7 @@ void Gateway::Impl::carry(ike::ChildGone& e, Time now) {
     installing.erase(e.child);
     const auto status = sa.find(e.child);
     keying.on_child_gone(e, now);
+    obey(now);  // the pair's policy leaves the outbound SA before the SA goes
     if (!status) return;
     // Datagrams on their way may still come through an SA that was replaced.
     sa.remove(e.child, e.reason == ike::ChildGone::Reason::rekeyed || sa.has_other(status->pair, e.child),

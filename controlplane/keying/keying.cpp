@@ -230,7 +230,7 @@ void Keying::Impl::refuse_event(const Pair& pair, State state, Event event, cons
 void Keying::Impl::rearm(Connection& c) {
     Time next = std::min({c.hold_at, c.late_at, c.ask_at, c.close_at});
     if (!is_expiring(c.state)) next = std::min({next, c.lifespan_at, c.look_at});
-    for (const Child& child : c.children) next = std::min(next, child.move_at);
+    for (const Child& child : c.children) next = std::min({next, child.move_at, child.probe_at});
     if (next == c.queued) return;
     if (c.queued != kNever) timers.erase({c.queued, c.id});
     if (next != kNever) timers.insert({next, c.id});
@@ -261,13 +261,14 @@ void Keying::Impl::fire(ConnectionId id, Time now) {
         }
     }
     if (const auto it = get(); it != connections.end()) {
-        std::vector<ike::ChildId> due;
-        for (Child& child : it->second.children)
-            if (child.move_at <= now) {
-                child.move_at = kNever;
-                due.push_back(child.info.child);
-            }
-        for (ike::ChildId child : due) step(it->second, {Event::move_timer, "", child}, now);
+        std::vector<std::pair<Event, ike::ChildId>> due;
+        for (Child& child : it->second.children) {
+            if (child.move_at <= now) due.push_back({Event::move_timer, child.info.child});
+            if (child.probe_at <= now) due.push_back({Event::probe_timer, child.info.child});
+            if (child.move_at <= now) child.move_at = kNever;
+            if (child.probe_at <= now) child.probe_at = kNever;
+        }
+        for (const auto& [event, child] : due) step(it->second, {event, "", child}, now);
     }
     if (const auto it = get(); it != connections.end()) rearm(it->second);
 }

@@ -31,9 +31,10 @@ inline constexpr Duration kLeastLifespan = 5s;  // a TTL of 0 must not make us s
 struct Child {
     NewChild info;
     Time installed;
-    Time move_at = kNever;  // responder: outbound moves here then
-    bool lost = false;      // another child won (s.both, k.rekey-both, r.identical): never moved to
-    bool close = false;     // lost and ours to delete
+    Time move_at = kNever;   // responder: outbound moves here then
+    Time probe_at = kNever;  // s.both: not moved to without proof
+    bool lost = false;       // another child won (s.both, k.rekey-both, r.identical): never moved to
+    bool close = false;      // lost and ours to delete
     bool deleting = false;
 };
 
@@ -157,6 +158,7 @@ class Keying::Impl {
     void delete_child(Child& child);
     void drop_child(Connection& c, ike::ChildId child);
     void fall_back(Connection& c, const Step& step, Story reason);
+    void revive(Connection& c);
     void forget_children(Connection& c, bool tell_peer);
     void leave_peer(Connection& c);
 

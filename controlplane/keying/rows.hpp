@@ -158,7 +158,8 @@ enum class Event : std::uint8_t {
     lifespan_timer,
     look_timer,
     ask_timer,
-    move_timer,  // a responder's outbound SA is used after 1 s at the latest
+    move_timer,   // a responder's outbound SA is used after 1 s at the latest
+    probe_timer,  // exchanges crossed a while ago: does the winner's channel live?
     close_timer,
     used_report,     // answer of the worker
     removed_report,  // final counts

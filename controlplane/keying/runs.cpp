@@ -115,12 +115,15 @@ void Keying::Impl::run(Connection& c, const Row& row, State from, const Step& s,
             return;
         case Run::rehold:
             c.fresh = row.story == Story::k_dead;
-            forget_children(c, row.story != Story::k_dead);
             set_policy(c, FlowState::hold, row.story);
+            forget_children(c, row.story != Story::k_dead);
             start_lookup(c, now);
             return;
         case Run::check_liveness:
-            if (c.current) actions.push_back(CheckLiveness{*c.current});
+            if (s.child != 0)
+                actions.push_back(CheckLiveness{s.child});
+            else if (c.current)
+                actions.push_back(CheckLiveness{*c.current});
             return;
         case Run::ask_use:
             c.ask_at = now + kAskAgain;
@@ -135,15 +138,17 @@ void Keying::Impl::run(Connection& c, const Row& row, State from, const Step& s,
         case Run::reapply:
             if (c.policy == FlowState::pass || c.policy == FlowState::deny || c.current)
                 set_policy(c, c.policy, c.reason);
+            else
+                c.policy = FlowState::hold;  // keyed by the peer, not moved yet
             return;
         case Run::close:
             stop_seeking(c);
-            forget_children(c, from == State::keyed || from == State::expiring_keyed);
-            c.lifespan_at = c.look_at = c.ask_at = kNever;
-            c.close_at = now + kCloseWithin;
             c.policy = FlowState::none;
             c.reason = row.story;
             actions.push_back(DropPolicy{c.pair});
+            forget_children(c, from == State::keyed || from == State::expiring_keyed);
+            c.lifespan_at = c.look_at = c.ask_at = kNever;
+            c.close_at = now + kCloseWithin;
             return;
         case Run::gone:
         case Run::restart:
@@ -247,12 +252,32 @@ void Keying::Impl::settle_rivals(Connection& c, Child& added, Story reason, Time
     loser.move_at = kNever;
     loser.close = loser.info.initiator;
     c.rekeying = false;
-    if (c.current == winner.info.child)
+    // Crossed, or has the peer begun a new life and knows nothing of the winner?
+    winner.probe_at = now + config.timers.gateway;
+    if (c.current == winner.info.child) {
         sweep(c);
-    else if (winner.info.initiator)
+    } else if (winner.info.initiator) {
         move_to(c, winner.info.child, reason);
-    else
-        winner.move_at = std::min(winner.move_at, now + kMoveAfter), sweep(c);
+    } else {
+        // The peer has our child for certain, its own only when its exchange ends: we
+        // move there and close ours on its first valid ESP, not by the clock.
+        winner.move_at = kNever;
+        if (!c.current) move_to(c, loser.info.child, reason);
+    }
+}
+
+/// When the winner of a crossing came to nothing, the loser is good enough.
+void Keying::Impl::revive(Connection& c) {
+    Child* last = nullptr;
+    for (Child& child : c.children) {
+        if (child.deleting) continue;
+        if (!child.lost) return;
+        last = &child;
+    }
+    if (last == nullptr) return;
+    last->lost = last->close = false;
+    if (c.current != last->info.child && !last->info.initiator)
+        last->move_at = c.current ? kNever : last->installed;
 }
 
 /// r.identical, k.second: a later SA pair takes over once it is used.
@@ -311,10 +336,8 @@ void Keying::Impl::fall_back(Connection& c, const Step& s, Story reason) {
     ike::ChildId best = 0;
     for (const Child& other : c.children)
         if (other.info.child != gone && !other.lost && !other.deleting) best = other.info.child;
-    leave_peer(c);
-    c.current.reset();
-    drop_child(c, gone);
     move_to(c, best, reason);
+    drop_child(c, gone);
 }
 
 void Keying::Impl::forget_children(Connection& c, bool tell_peer) {

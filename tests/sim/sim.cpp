@@ -61,7 +61,11 @@ std::vector<std::string> play(std::uint64_t seed, const std::array<ike::PrivateK
         if (random.below(2) == 0)
             for (unsigned side = 0; side < 2; ++side)
                 world.clock.at(t + Duration(random.below(100'000'000)), [&world, side, pair] {
-                    world.gateway(side).flow_clear(side == 0 ? pair : pair.reversed(), world.clock.now());
+                    const Pair mine = side == 0 ? pair : pair.reversed();
+                    const WorkerModel::Flow* flow = world.worker(side).flow(mine);
+                    // What the operator clears while it is held is lost on purpose.
+                    if (flow != nullptr && flow->state == FlowState::encrypt)
+                        world.gateway(side).flow_clear(mine, world.clock.now());
                 });
     }
     if (random.below(4) == 0) {

@@ -513,8 +513,11 @@ const Script kScripts[] = {
          r.seek();
          r.installed(r.child(1, true, 3));
          r.installed(r.child(9, false, 8));  // ours has the lowest nonce: it goes
-         CHECK(r.deletes.empty());           // not before our traffic has moved
-         r.pass(1s);
+         r.pass(5s);
+         CHECK(r.policies.back().child == 1);  // the peer may not have finished yet
+         CHECK(r.deletes.empty());
+         r.keying.on_first_esp(9, r.now);  // it has
+         r.drain();
          CHECK(r.policies.back().child == 9);
          REQUIRE(r.deletes.size() == 1);
          CHECK(r.deletes[0].child == 1);
@@ -529,6 +532,23 @@ const Script kScripts[] = {
          o.keying.on_first_esp(9, o.now);
          o.drain();
          CHECK(o.policies.back().child == 1);
+         o.pass(5s);
+         REQUIRE(o.checks.size() == 1);  // crossed, or a new life of the peer?
+         CHECK(o.checks[0].child == 1);
+
+         Rig q;  // the peer's exchange wins, but comes to nothing: ours is good enough
+         q.seek();
+         q.installed(q.child(9, false, 8));
+         q.installed(q.child(1, true, 3));
+         CHECK(q.policies.back().child == 1);
+         q.pass(10s);
+         REQUIRE(q.checks.size() == 1);
+         CHECK(q.checks[0].child == 9);
+         q.gone(9, ike::ChildGone::Reason::ike_dead);
+         CHECK(q.state() == "keyed");
+         CHECK(q.policies.back().child == 1);
+         q.gone(1, ike::ChildGone::Reason::deleted_by_peer);
+         CHECK(q.state() == "expired");
 
          Rig p;  // ours was given up for the peer's, and finishes all the same
          p.seek();
@@ -804,6 +824,9 @@ const Script kScripts[] = {
          CHECK(r.policies.back().child == 2);
          r.installed(theirs);
          r.pass(1s);
+         CHECK(r.policies.back().child == 2);
+         r.keying.on_first_esp(3, r.now);
+         r.drain();
          CHECK(r.policies.back().child == 3);
          CHECK(r.deletes.back().child == 2);
          r.gone(1, ike::ChildGone::Reason::deleted_by_peer);
@@ -856,6 +879,14 @@ const Script kScripts[] = {
          r.gone(1, ike::ChildGone::Reason::deleted_by_peer);
          CHECK(r.state() == "expired");
          CHECK(r.dropped.size() == 1);
+
+         Rig held;  // keyed by the peer and deleted again while our datagram waits
+         held.miss();
+         held.installed(held.child(9, false));
+         held.gone(9, ike::ChildGone::Reason::deleted_by_peer);
+         CHECK(held.state() == "potential");
+         CHECK(held.dropped.empty());
+         CHECK(held.lookups.size() == 2);
      }},
     {Story::k_dead,
      [](Rig& r) {
