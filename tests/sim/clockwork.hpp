@@ -20,9 +20,10 @@ class Clockwork {
     template <class After>
     void run_until(Time end, After&& after) {
         while (!queue_.empty() && queue_.begin()->first.first <= end) {
-            auto node = queue_.extract(queue_.begin());
-            now_ = node.key().first;
-            node.mapped()();
+            const std::function<void()> what = std::move(queue_.begin()->second);
+            now_ = queue_.begin()->first.first;
+            queue_.erase(queue_.begin());
+            what();
             ++happened_;
             after();
         }
