@@ -285,6 +285,8 @@ void refuse(Turn& turn) {
                      turn.now);
     if (child.spi_in != 0 && !child.announced) turn.core.spis.release(child.spi_in);
     const bool first = child.first;
+    if (const Child* old = child.replaces ? turn.core.find_child(*child.replaces) : nullptr)
+        if (Child* ours = turn.core.find_child(old->attempt)) ours->rival_nonce.clear();
     turn.core.bury(child);
     if (first) {
         turn.core.raise(turn, SaEvent::child_settled);

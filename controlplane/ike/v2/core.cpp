@@ -286,7 +286,7 @@ bool Core::wants_cookie(const Address& remote) const {
 
 /// A cookie proves an address, not good will: who owns addresses is bounded too.
 bool Core::overfull(const Address& remote) const {
-    if (num_half_open_ >= settings.ike.half_open_total * 8) return true;
+    if (num_half_open_ >= std::max(settings.ike.half_open_total, 16u) * 8) return true;
     const auto found = half_open_.find(source_block(remote));
     return found != half_open_.end() && found->second >= settings.ike.half_open_per_source * 4;
 }

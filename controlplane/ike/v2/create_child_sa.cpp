@@ -241,6 +241,9 @@ void on_request(Turn& turn) {
         child.replaces = judged.old->id;
         child.connection = judged.old->connection;
         judged.old->rival = child.id;
+        // Kept with our own attempt: the old child may be gone when that is answered.
+        if (Child* ours = core.find_child(judged.old->attempt))
+            ours->rival_nonce = std::min(child.ni, child.nr);
     }
     turn.sa.idle_at = kNever;
     ask_authorization(turn, child);

@@ -76,6 +76,7 @@ struct Child {
     Bytes lowest_nonce;
     std::optional<ChildId> replaces;
     ChildId rival = 0;    // on the old child: made by the peer's rekey of it
+    Bytes rival_nonce;    // on our rekey of it: the lowest nonce of the peer's (RFC 7296 §2.8.1)
     ChildId attempt = 0;  // on the old child: our rekey of it, under way
     std::optional<ChildGone::Reason> close_reason;
     Time created{}, deadline = kNever;  // deadline: of the connection that asked

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "ike/v2/failures.hpp"
+#include "ike/v2/rekey_ike_sa.hpp"
 #include "ike/v2/window.hpp"
 
 namespace oegate::ike::v2 {
@@ -66,8 +67,9 @@ void on_request(Turn& turn) {
 }
 
 void on_ike_delete(Turn& turn) {
-    const bool was_replaced = turn.sa.children.empty();
     answer(turn, wire::Payloads{});
+    adopt_held_successor(turn);
+    const bool was_replaced = turn.sa.children.empty();
     if (!was_replaced)
         turn.core.notice(Notice::Level::info, turn.sa.remote,
                          fmt::format("{} deleted its IKE SA", turn.sa.peer.text()), turn.now);

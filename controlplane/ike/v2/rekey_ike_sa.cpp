@@ -149,6 +149,15 @@ void on_ike_rekey_answer(Turn& turn, const wire::Payloads& payloads) {
     request_done(turn);
 }
 
+void adopt_held_successor(Turn& turn) {
+    IkeSa& old = turn.sa;
+    Core& core = turn.core;
+    IkeSa* held = old.rival == 0 ? nullptr : core.find(old.rival);
+    if (held == nullptr || held->state != SaState::succ_held) return;
+    if (IkeSa* ours = old.successor == 0 ? nullptr : core.find(old.successor)) core.bury(*ours);
+    inherit(core, old, *held, false, turn.now);
+}
+
 namespace rekey {
 
 void send(Turn& turn) {

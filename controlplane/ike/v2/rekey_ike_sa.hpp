@@ -15,6 +15,10 @@ void queue_ike_rekey(Turn& turn);
 void begin_ike_rekey(Turn& turn, const Task& task);
 void on_ike_rekey_answer(Turn& turn, const wire::Payloads& payloads);
 
+/// The peer deletes the old IKE SA while ours is under way: its successor, when we
+/// hold one, has won (RFC 7296 §2.25.2).
+void adopt_held_successor(Turn& turn);
+
 namespace rekey {
 void send(Turn&);
 void take_answer(Turn&);
@@ -95,6 +99,7 @@ inline constexpr std::array kRekeyRows{
         "RFC 7296 2.25.2", SaState::closing, SaEvent::rekey_ike_received, {}, rekey::defer, SaState::closing},
     SaRow{
         "RFC 7296 2.25.2", SaState::rekeyed, SaEvent::rekey_ike_received, {}, rekey::defer, SaState::rekeyed},
+    SaRow{"RFC 7296 2.25.2", SaState::lingering, SaEvent::superseded, {}, nullptr, SaState::lingering},
     SaRow{"RFC 7296 2.8", SaState::established, SaEvent::superseded, {}, rekey::step_back, SaState::rekeyed},
 };
 

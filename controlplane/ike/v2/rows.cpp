@@ -50,12 +50,9 @@ bool child_busy(Core& core, const IkeSa& sa) {
 }
 
 /// Our rekey has the lowest nonce of a collision (RFC 7296 §2.8.1).
-bool redundant(Core& core, const Child& child) {
-    if (!child.initiator || !child.replaces || child.nr.empty()) return false;
-    const Child* old = core.find_child(*child.replaces);
-    const Child* rival = old == nullptr ? nullptr : core.find_child(old->rival);
-    return rival != nullptr && rival->id != child.id &&
-           std::min(child.ni, child.nr) < std::min(rival->ni, rival->nr);
+bool redundant(const Child& child) {
+    return child.initiator && !child.nr.empty() && !child.rival_nonce.empty() &&
+           std::min(child.ni, child.nr) < child.rival_nonce;
 }
 
 }  // namespace
@@ -88,7 +85,7 @@ std::uint32_t child_facts(const Turn& turn) {
     std::uint32_t facts = 0;
     if (child.suite.group && !child.first) facts |= ChildFact::pfs;
     if (child.attempts < kMaxChildAttempts) facts |= ChildFact::retry_left;
-    if (child.unwanted || redundant(turn.core, child)) facts |= ChildFact::unwanted;
+    if (child.unwanted || redundant(child)) facts |= ChildFact::unwanted;
     if (child.delete_sent) facts |= ChildFact::delete_sent;
     return facts;
 }
