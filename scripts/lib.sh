@@ -32,8 +32,9 @@ configure() {
     if [ -f "$dir/build.ninja" ]; then return; fi
     meson setup --wipe "$dir" "$root" "$@" >/dev/null 2>&1 || meson setup "$dir" "$root" "$@"
 }
+# build_all DIR [MESON OPTIONS]: -k 0 shows all that is broken, not the first thing only.
 build_all() {
-    configure "$@" && ninja -C "$1"
+    configure "$@" && ninja -k 0 -C "$1"
 }
 
 # Every step of a gate leaves one line, "pass NAME", "fail NAME" or "skip NAME", in one
