@@ -16,7 +16,8 @@
     X(frame_multi_segment, "does not fit one buffer")                                                 \
     X(ip_version, "version field contradicts the EtherType (RFC 1812 §5.2.2)")                        \
     X(ip_short, "shorter than its IP header or total length (RFC 1812 §5.2.2)")                       \
-    X(ip_header_length, "IPv4 header length wrong (RFC 1812 §5.2.2), or too long a chain of IPv6 extension headers")       \
+    X(ip_header_length,                                                                               \
+      "IPv4 header length wrong (RFC 1812 §5.2.2), or too long a chain of IPv6 extension headers")    \
     X(ip_checksum, "IPv4 header checksum wrong (RFC 1812 §5.2.2)")                                    \
     X(ip_options, "IPv4 options are not forwarded (source routing, RFC 7126)")                        \
     X(ip_source_invalid, "source is multicast, broadcast, loopback or unspecified (RFC 1812 §5.3.7)") \
