@@ -227,6 +227,18 @@ std::vector<CounterView> Gateway::counters() const {
     all.push_back({"dns answers", d.received});
     all.push_back({"dns answers mismatched", d.mismatched});
     all.push_back({"dns lookups refused", d.refused});
+    const ike::Counters& e = m.engine.counters();
+    all.push_back({"ike malformed messages", e.malformed});
+    all.push_back({"ike unprotected errors ignored", e.unprotected});
+    all.push_back({"ike integrity failures", e.bad_icv});
+    all.push_back({"ike unknown SPIs", e.unknown_spi});
+    all.push_back({"ike message IDs out of window", e.out_of_window});
+    all.push_back({"ike requests repeated", e.repeated});
+    all.push_back({"ike proposals refused", e.refused_requests});
+    all.push_back({"ike cookies sent", e.cookies_sent});
+    all.push_back({"ike half-open dropped", e.half_open_dropped});
+    all.push_back({"ike half-open expired", e.half_open_expired});
+    all.push_back({"ike events without a row", e.num_refused});
     all.push_back({"selector mismatches", m.selector_mismatches});
     all.push_back({"stale worker events", m.stale_events});
     all.push_back({"sa pairs without slot", m.no_slot});

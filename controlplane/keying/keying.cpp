@@ -162,10 +162,14 @@ Facts Keying::Impl::facts_of(const Connection& c, const Step& s, Time now) const
     set(kRekeying, c.rekeying);
     if (const NewChild* n = s.new_child) {
         set(kInitiator, n->initiator);
-        set(kRekey, n->replaces.has_value());
+        // A rekey of a child that is gone meanwhile is an SA pair like any other.
+        const bool rekey = n->replaces && std::ranges::any_of(c.children, [&](const Child& x) {
+                               return x.info.child == *n->replaces || x.info.replaces == n->replaces;
+                           });
+        set(kRekey, rekey);
         for (const Child& rival : c.children) {
             if (rival.lost || rival.deleting) continue;
-            if (n->replaces) set(kCollide, rival.info.replaces == n->replaces);
+            if (rekey) set(kCollide, rival.info.replaces == n->replaces);
             // Exchanges crossed when each side started one at about the same time;
             // a peer that comes back later has forgotten the former (r.identical).
             else
@@ -176,7 +180,7 @@ Facts Keying::Impl::facts_of(const Connection& c, const Step& s, Time now) const
     } else if (s.child != 0) {
         set(kCurrent, !c.current || *c.current == s.child);
         for (const Child& other : c.children) {
-            const bool can = !other.lost && !other.deleting;
+            const bool can = other.can_serve();
             if (other.info.child != s.child)
                 set(kOther, can);
             else

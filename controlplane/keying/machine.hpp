@@ -36,6 +36,10 @@ struct Child {
     bool lost = false;       // another child won (s.both, k.rekey-both, r.identical): never moved to
     bool close = false;      // lost and ours to delete
     bool deleting = false;
+    bool spent = false;  // outbound was used and left: its sequence numbers must not begin again
+
+    /// Outbound traffic may (still or again) be moved here.
+    bool can_serve() const { return !lost && !deleting && !spent; }
 };
 
 struct Connection {

@@ -241,10 +241,11 @@ Child& Keying::Impl::add_child(Connection& c, const NewChild& info, Time now) {
 void Keying::Impl::settle_rivals(Connection& c, Child& added, Story reason, Time now) {
     Child* rival = nullptr;
     for (Child& other : c.children)
-        if (&other != &added && !other.lost && !other.deleting &&
-            (added.info.replaces ? other.info.replaces == added.info.replaces
-                                 : other.info.initiator != added.info.initiator))
-            rival = &other;
+        if (&other != &added && !other.lost && !other.deleting) {
+            const bool same_rekey = added.info.replaces && other.info.replaces == added.info.replaces;
+            if (same_rekey || (rival == nullptr && other.info.initiator != added.info.initiator))
+                rival = &other;
+        }
     if (rival == nullptr) return;
     Child& loser = added.info.lowest_nonce < rival->info.lowest_nonce ? added : *rival;
     Child& winner = &loser == &added ? *rival : added;
@@ -270,7 +271,7 @@ void Keying::Impl::settle_rivals(Connection& c, Child& added, Story reason, Time
 void Keying::Impl::revive(Connection& c) {
     Child* last = nullptr;
     for (Child& child : c.children) {
-        if (child.deleting) continue;
+        if (child.deleting || child.spent) continue;
         if (!child.lost) return;
         last = &child;
     }
@@ -301,6 +302,7 @@ void Keying::Impl::move_to(Connection& c, ike::ChildId id, Story reason) {
     Child* child = c.child(id);
     if (child == nullptr) return;
     leave_peer(c);
+    if (Child* former = c.current && *c.current != id ? c.child(*c.current) : nullptr) former->spent = true;
     c.current = id;
     child->move_at = kNever;
     peers[child->info.remote].connections.insert(c.id);
@@ -335,7 +337,7 @@ void Keying::Impl::fall_back(Connection& c, const Step& s, Story reason) {
     const ike::ChildId gone = s.child;
     ike::ChildId best = 0;
     for (const Child& other : c.children)
-        if (other.info.child != gone && !other.lost && !other.deleting) best = other.info.child;
+        if (other.info.child != gone && other.can_serve()) best = other.info.child;
     move_to(c, best, reason);
     drop_child(c, gone);
 }

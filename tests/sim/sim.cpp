@@ -32,7 +32,11 @@ std::vector<std::string> play(std::uint64_t seed, const std::array<ike::PrivateK
     World world(seed, keys, verbose);
     SeededRandom& random = world.random;
     // The weather of this seed; paranoid or permissive on each side.
-    world.weather.loss_percent = random.below(3) == 0 ? 0 : static_cast<unsigned>(random.below(30));
+    // a third each: no loss, some loss, and hardly anything arrives before the network heals
+    const std::uint64_t storm = random.below(3);
+    world.weather.loss_percent = storm == 0   ? 0
+                                 : storm == 1 ? static_cast<unsigned>(random.below(30))
+                                              : 30 + static_cast<unsigned>(random.below(70));
     world.weather.double_percent = static_cast<unsigned>(random.below(15));
     world.weather.delay_most = 6ms + Duration(random.below(300'000'000));
     world.weather.dns_loss_percent = static_cast<unsigned>(random.below(30));
@@ -45,7 +49,9 @@ std::vector<std::string> play(std::uint64_t seed, const std::array<ike::PrivateK
 
     const Time begin = world.clock.now();
     const Time heal = begin + 60s + Duration(random.below(30'000'000'000));
-    const Time end = heal + 150s;
+    const bool bad_zone = random.below(5) == 0;
+    // A failed or bogus answer is remembered up to 5 minutes (RFC 9520 §3.2).
+    const Time end = heal + (bad_zone ? 420s : 150s);
     std::vector<Pair> pairs;
     const std::uint64_t num_pairs = 1 + random.below(3);
     for (std::uint64_t n = 0; n < num_pairs; ++n) {
@@ -68,6 +74,10 @@ std::vector<std::string> play(std::uint64_t seed, const std::array<ike::PrivateK
                         world.gateway(side).flow_clear(mine, world.clock.now());
                 });
     }
+    if (bad_zone)  // the zone is tampered with, or lame, for a while
+        world.clock.at(begin + Duration(random.below(30'000'000'000)), [&world, lame = random.below(2) == 0] {
+            world.zone.mood = lame ? Zone::Mood::lame : Zone::Mood::tampered;
+        });
     if (random.below(4) == 0) {
         const unsigned side = static_cast<unsigned>(random.below(2));
         ++tally.crashes;
@@ -76,6 +86,7 @@ std::vector<std::string> play(std::uint64_t seed, const std::array<ike::PrivateK
     }
     world.clock.at(heal, [&world] {
         world.weather.loss_percent = world.weather.double_percent = world.weather.dns_loss_percent = 0;
+        world.zone.mood = Zone::Mood::signed_;
     });
     world.run(end - begin);
 

@@ -1128,6 +1128,26 @@ TEST_CASE("lost and late DNS answers: each hold ends in a bound") {
     CHECK(twice.keying.counters().stray_answers == 1);
 }
 
+TEST_CASE("an SA pair that traffic has left is never moved back to") {
+    // A rekey of ours finishes when the pair has expired and was keyed anew: the former
+    // rekey takes over; when it goes, the one between may not begin again.
+    Rig r;
+    r.key_pair();
+    r.keying.on_sa_expired(1, true, r.now);
+    r.drain();
+    r.dns(answer(Outcome::usable, {gateway(kSgB, 10)}));
+    r.installed(r.child(2, true));
+    auto late = r.child(3, true);
+    late.replaces = 1;
+    r.installed(late);
+    CHECK(r.ran(Story::k_rekey_own) == 0);
+    CHECK(r.policies.back().child == 3);
+    const std::size_t num_policies = r.policies.size();
+    r.gone(3, ike::ChildGone::Reason::deleted_by_peer);
+    CHECK(r.policies.size() == num_policies);
+    CHECK(r.state() == "expired");
+}
+
 TEST_CASE("an event without a row is counted and named") {
     Rig r;
     r.key_pair();
