@@ -227,10 +227,9 @@ class Check {
             tell("ike.private-key", fmt::format("{} is not a file", name),
                  "a readable PEM file made by \"oegate key generate\"");
         else if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-            tell(
-                "ike.private-key",
-                fmt::format("{} has mode {:04o}: others may use it", name, status.st_mode & 07777),
-                "mode 0600 (chmod 600)");
+            tell("ike.private-key",
+                 fmt::format("{} has mode {:04o}: others may use it", name, status.st_mode & 07777),
+                 "mode 0600 (chmod 600)");
     }
 
     void identities() {
