@@ -40,21 +40,18 @@ bool would_block() {
 
 }  // namespace
 
-Transport::Transport(loop::IoWatcher& watcher, Discovery& discovery, std::function<Time()> now,
-                     std::function<void()> progressed)
-    : watcher_(watcher), discovery_(discovery), now_(std::move(now)), progressed_(std::move(progressed)) {}
+Transport::Transport(loop::IoWatcher& watcher, OnMessage on_message, OnError on_error)
+    : watcher_(watcher), on_message_(std::move(on_message)), on_error_(std::move(on_error)) {}
 
 Transport::~Transport() {
     while (!sockets_.empty()) close(sockets_.begin()->first);
 }
 
-void Transport::pump() {
-    while (auto action = discovery_.next_action()) {
-        if (const auto* query = std::get_if<SendQuery>(&*action))
-            send(*query);
-        else
-            close(std::get<CloseQuery>(*action).query);
-    }
+void Transport::carry(const TransportAction& action) {
+    if (const auto* query = std::get_if<SendQuery>(&action))
+        send(*query);
+    else
+        close(std::get<CloseQuery>(action).query);
 }
 
 void Transport::send(const SendQuery& query) {
@@ -64,8 +61,7 @@ void Transport::send(const SendQuery& query) {
     Socket socket;
     socket.fd = ::socket(query.server.is_ipv4() ? AF_INET : AF_INET6, kind, 0);
     socket.tcp = query.tcp;
-    // Whatever discovery then wants is carried out by the same pump().
-    if (socket.fd < 0) return discovery_.on_transport_error(query.query, now_());
+    if (socket.fd < 0) return on_error_(query.query);
     const bool connected = ::connect(socket.fd, reinterpret_cast<const sockaddr*>(&to), to_len) == 0;
     bool good = connected || (query.tcp && errno == EINPROGRESS);
     if (good && !query.tcp)
@@ -73,7 +69,7 @@ void Transport::send(const SendQuery& query) {
                static_cast<ssize_t>(query.message.size());
     if (!good) {
         ::close(socket.fd);
-        return discovery_.on_transport_error(query.query, now_());
+        return on_error_(query.query);
     }
     if (query.tcp) {
         socket.out = {static_cast<std::uint8_t>(query.message.size() >> 8),
@@ -100,8 +96,6 @@ void Transport::ready(QueryId query) {
         ready_tcp(query);
     else
         ready_udp(query);
-    pump();
-    progressed_();
 }
 
 void Transport::ready_udp(QueryId query) {
@@ -111,8 +105,8 @@ void Transport::ready_udp(QueryId query) {
         if (len < 0 && would_block()) return;
         // ICMP unreachable. Reading it cleared it: the socket waits on, closed only
         // by discovery.
-        if (len < 0) return discovery_.on_transport_error(query, now_());
-        discovery_.on_message(query, ByteView(buffer).first(static_cast<std::size_t>(len)), now_());
+        if (len < 0) return on_error_(query);
+        on_message_(query, ByteView(buffer).first(static_cast<std::size_t>(len)));
     }
 }
 
@@ -129,19 +123,19 @@ bool Transport::flush(QueryId query, Socket& socket) {
 
 void Transport::ready_tcp(QueryId query) {
     Socket& socket = sockets_.at(query);
-    if (!socket.out.empty() && !flush(query, socket)) return discovery_.on_transport_error(query, now_());
+    if (!socket.out.empty() && !flush(query, socket)) return on_error_(query);
     std::array<std::uint8_t, 4096> buffer;
     constexpr std::size_t kPrefixLen = 2;
     while (socket.out.empty()) {
         const ssize_t len = ::recv(socket.fd, buffer.data(), buffer.size(), 0);
         if (len < 0 && would_block()) return;
-        if (len <= 0) return discovery_.on_transport_error(query, now_());
+        if (len <= 0) return on_error_(query);
         append(socket.in, ByteView(buffer).first(static_cast<std::size_t>(len)));
         if (socket.in.size() < kPrefixLen) continue;
         const std::size_t message_len = static_cast<std::size_t>(socket.in[0]) << 8 | socket.in[1];
         if (socket.in.size() < kPrefixLen + message_len) continue;
         // One question a connection, so one answer.
-        return discovery_.on_message(query, ByteView(socket.in).subspan(kPrefixLen, message_len), now_());
+        return on_message_(query, ByteView(socket.in).subspan(kPrefixLen, message_len));
     }
 }
 

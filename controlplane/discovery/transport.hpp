@@ -14,16 +14,18 @@ namespace oegate::discovery {
 
 class Transport {
   public:
-    /// progressed: called after answers or errors were handed to discovery and its
-    /// new actions carried out; completions may be waiting. All must outlive this.
-    Transport(loop::IoWatcher& watcher, Discovery& discovery, std::function<Time()> now,
-              std::function<void()> progressed);
+    using OnMessage = std::function<void(QueryId query, ByteView message)>;
+    using OnError = std::function<void(QueryId query)>;
+
+    /// Both are called from inside carry() or the watcher; neither may call carry().
+    /// The watcher must outlive this.
+    Transport(loop::IoWatcher& watcher, OnMessage on_message, OnError on_error);
     ~Transport();
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
 
-    /// Carries out discovery's pending actions: after each look-up and timer.
-    void pump();
+    /// Carries out what discovery asks for.
+    void carry(const TransportAction& action);
     std::size_t num_sockets() const { return sockets_.size(); }
 
   private:
@@ -42,9 +44,8 @@ class Transport {
     bool flush(QueryId query, Socket& socket);
 
     loop::IoWatcher& watcher_;
-    Discovery& discovery_;
-    std::function<Time()> now_;
-    std::function<void()> progressed_;
+    OnMessage on_message_;
+    OnError on_error_;
     std::map<QueryId, Socket> sockets_;
 };
 

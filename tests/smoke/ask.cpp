@@ -45,20 +45,25 @@ int main(int argc, char** argv) {
     discovery::Discovery discovery(config, random,
                                    [] { return static_cast<std::int64_t>(std::time(nullptr)); });
     int status = 1;
-    const auto take = [&] {
+    discovery::Transport transport(
+        reactor,
+        [&](discovery::QueryId query, ByteView message) {
+            discovery.on_message(query, message, loop::monotonic_now());
+        },
+        [&](discovery::QueryId query) { discovery.on_transport_error(query, loop::monotonic_now()); });
+    const auto pump = [&] {
+        while (const auto action = discovery.next_action()) transport.carry(*action);
         while (const auto done = discovery.next_completion()) {
             std::puts(std::visit([](const auto& d) { return text(d); }, *done).c_str());
             status = 0;
             reactor.stop();
         }
     };
-    discovery::Transport transport(reactor, discovery, loop::monotonic_now, take);
-    reactor.add_deadline([&] { return discovery.next_deadline(); },
-                         [&](Time now) {
-                             discovery.on_timer(now);
-                             transport.pump();
-                             take();
-                         });
+    reactor.add_deadline([&] { return discovery.next_deadline(); }, [&](Time now) { discovery.on_timer(now); });
+    reactor.add_poller([&](Time) {
+        pump();
+        return false;
+    });
     const auto address = Address::parse(argv[4]);
     if (std::strcmp(argv[3], "keys") == 0)
         discovery.look_up_keys(address ? Identity::of(*address) : Identity::of_name(argv[4]),
@@ -67,8 +72,7 @@ int main(int argc, char** argv) {
         discovery.look_up_delegation(*address, loop::monotonic_now());
     else
         return 2;
-    transport.pump();
-    take();
+    pump();
     if (!reactor.stopped()) reactor.run();
     if (transport.num_sockets() != 0) std::puts("a socket was left open");
     std::fprintf(stderr, "tcp %lu servfail %lu sent %lu\n",

@@ -119,20 +119,26 @@ struct Client {
         config.timeout = timeout;
         config.retransmit = 50ms;
         discovery = std::make_unique<Discovery>(config, random);
-        transport = std::make_unique<Transport>(reactor, *discovery, loop::monotonic_now, [this] { take(); });
+        transport = std::make_unique<Transport>(
+            reactor,
+            [this](QueryId query, ByteView message) {
+                discovery->on_message(query, message, loop::monotonic_now());
+            },
+            [this](QueryId query) { discovery->on_transport_error(query, loop::monotonic_now()); });
         reactor.add_deadline([this] { return discovery->next_deadline(); },
-                             [this](Time now) {
-                                 discovery->on_timer(now);
-                                 transport->pump();
-                                 take();
-                             });
+                             [this](Time now) { discovery->on_timer(now); });
+        reactor.add_poller([this](Time) {
+            pump();
+            return false;
+        });
     }
-    void take() {
+    void pump() {
+        while (const auto action = discovery->next_action()) transport->carry(*action);
         while (auto completion = discovery->next_completion()) done.push_back(std::move(*completion));
     }
     DelegationAnswer ask() {
         discovery->look_up_delegation(kBob, loop::monotonic_now());
-        transport->pump();
+        pump();
         const Time end = loop::monotonic_now() + 10s;
         while (done.empty() && loop::monotonic_now() < end) reactor.run_once(10ms);
         REQUIRE(done.size() == 1);
@@ -200,7 +206,7 @@ TEST_CASE("a transport that ends with questions in flight leaves no watch behind
     {
         Client client(reactor, resolver.port);
         client.discovery->look_up_delegation(kBob, loop::monotonic_now());
-        client.transport->pump();
+        client.pump();
         CHECK(client.transport->num_sockets() == 3);
         client.transport.reset();
         client.discovery->flush();
