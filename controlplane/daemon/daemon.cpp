@@ -1,0 +1,238 @@
+#include "daemon/daemon.hpp"
+
+#include <ctime>
+
+#include "bridge/datagram.hpp"
+#include "daemon/routes.hpp"
+#include "net/headers.hpp"
+
+namespace oegate::daemon {
+namespace {
+
+constexpr Duration kLinkRefresh = 1s;
+/// Datagrams of control leave through this worker; any of them could send them.
+constexpr unsigned kSender = 0;
+
+gateway::Options gateway_options(const Parts& parts) {
+    gateway::Options options;
+    options.seed = parts.seed;
+    options.num_workers = static_cast<unsigned>(parts.links.size());
+    options.key_log = parts.key_log != nullptr;
+    options.wall_seconds = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
+    return options;
+}
+
+std::vector<route::Link> links_of(const Parts& parts) {
+    std::vector<route::Link> links;
+    for (std::size_t i = 0; i < parts.config.interfaces.size(); ++i) {
+        route::Link link{parts.ports[i].mac, parts.config.interfaces[i].addresses};
+        const Address& link_local = parts.ports[i].link_local;
+        link.addresses.push_back({link_local, Prefix(link_local, 64)});
+        links.push_back(std::move(link));
+    }
+    return links;
+}
+
+route::NeighbourSettings neighbour_settings(const config::Config& config) {
+    route::NeighbourSettings settings;
+    settings.max_entries = config.dataplane.neighbours;
+    return settings;
+}
+
+}  // namespace
+
+Daemon::Daemon(Parts parts)
+    : parts_(std::move(parts)),
+      routes_(configured_routes(parts_.config)),
+      bridge_(parts_.links),
+      gateway_(parts_.config, parts_.key, parts_.random, parts_.pool, gateway_options(parts_)),
+      neighbours_(links_of(parts_), neighbour_settings(parts_.config)),
+      transport_(
+          parts_.reactor,
+          [this](discovery::QueryId query, ByteView message) {
+              gateway_.on_dns(query, message, loop::monotonic_now());
+          },
+          [this](discovery::QueryId query) { gateway_.on_dns_error(query, loop::monotonic_now()); }),
+      snapshots_(bridge_.num_workers(),
+                 [this](unsigned worker, const Command& command) { gateway_.post(worker, command); }),
+      commands_(*this, &parts_.log, [] { return std::chrono::system_clock::now(); }, loop::monotonic_now),
+      now_(loop::monotonic_now()) {}
+
+Daemon::~Daemon() = default;
+
+Result<std::unique_ptr<Daemon>, std::string> Daemon::start(Parts parts) {
+    std::unique_ptr<Daemon> daemon(new Daemon(std::move(parts)));
+    if (auto published = daemon->publish_tables(); !published) return fail(std::move(published.error()));
+    if (auto opened = daemon->open_socket(); !opened) return fail(std::move(opened.error()));
+    daemon->join_reactor();
+    return daemon;
+}
+
+Result<void, std::string> Daemon::publish_tables() {
+    if (!parts_.tables.set_routes(routes_))
+        return fail(std::string("the route table has no room for the configured routes; raise dataplane.routes"));
+    if (!parts_.tables.set_classes(gateway_.class_rules(), parts_.config.default_class))
+        return fail(std::string("no memory for the class table"));
+    return {};
+}
+
+Result<void, std::string> Daemon::open_socket() {
+    auto server = manage::Server::listen(parts_.config.management.socket, parts_.reactor, commands_, &parts_.log,
+                                         loop::monotonic_now);
+    if (!server) return fail(std::move(server.error()));
+    server_ = std::move(*server);
+    return {};
+}
+
+void Daemon::join_reactor() {
+    loop::Reactor& reactor = parts_.reactor;
+    const auto give_time = [&reactor](auto& machine) {
+        reactor.add_deadline([&machine] { return machine.next_deadline(); },
+                             [&machine](Time now) { machine.on_timer(now); });
+    };
+    give_time(gateway_);
+    give_time(neighbours_);
+    give_time(snapshots_);
+    give_time(commands_);
+    give_time(*server_);
+    reactor.add_poller([this](Time now) {
+        now_ = now;
+        const bool found = bridge_.poll(*this);
+        parts_.tables.reclaim();
+        return pump() || found;
+    });
+    auto refresh = std::make_shared<loop::Reactor::Timer>();
+    *refresh = [this, &reactor, again = std::weak_ptr(refresh)](Time now) {
+        parts_.refresh_links();
+        if (const auto self = again.lock()) reactor.arm(now + kLinkRefresh, *self);
+    };
+    refresh_ = refresh;
+    reactor.arm(loop::monotonic_now(), *refresh);
+}
+
+void Daemon::shutdown() {
+    gateway_.shutdown(loop::monotonic_now());
+    pump();
+    const Time latest = loop::monotonic_now() + kFarewell;
+    parts_.reactor.add_poller([this, latest](Time now) {
+        // Peers answer our deletes; those that do not are not waited for.
+        if (now >= latest || (gateway_.status().ike_sas == 0 && bridge_.num_waiting() == 0)) parts_.reactor.stop();
+        return false;
+    });
+}
+
+// ---- from the workers ------------------------------------------------------------
+
+void Daemon::on_event(const Event& event) {
+    if (event.kind == Event::Kind::neighbour_wanted)
+        neighbours_.wanted(event.neighbour_wanted.interface, event.neighbour_wanted.address, now_);
+    else
+        gateway_.on_event(event, now_);
+}
+
+void Daemon::on_punt(const Punt& punt) {
+    const ByteView data(punt.data.data(), std::min<std::size_t>(punt.len, punt.data.size()));
+    switch (punt.kind) {
+        case Punt::Kind::arp:
+            neighbours_.on_arp(punt.interface, data, now_);
+            break;
+        case Punt::Kind::nd:
+            neighbours_.on_nd(punt.interface, data, now_);
+            break;
+        case Punt::Kind::ike:
+        case Punt::Kind::ike_nat_t: {
+            const std::uint16_t port = punt.kind == Punt::Kind::ike ? kIkePort : kIkeNatTPort;
+            gateway_.on_ike({punt.destination, port}, {punt.source, punt.source_port}, data, now_);
+            break;
+        }
+    }
+}
+
+void Daemon::on_snapshot(unsigned worker, const SnapshotRecord& record) {
+    snapshots_.on_record(worker, record, now_);
+}
+
+void Daemon::on_applied(unsigned worker, std::uint64_t sequence) {
+    gateway_.command_applied(worker, sequence, now_);
+}
+
+// ---- to the workers, to DNS, to the log ---------------------------------------------
+
+bool Daemon::pump() {
+    bool any = false;
+    while (pump_gateway() || pump_neighbours()) any = true;
+    return any;
+}
+
+bool Daemon::pump_gateway() {
+    bool any = false;
+    while (auto command = gateway_.next_command()) {
+        bridge_.post(command->worker, command->command);
+        zeroise({reinterpret_cast<std::uint8_t*>(&command->command), sizeof command->command});
+        any = true;
+    }
+    while (const auto datagram = gateway_.next_datagram()) {
+        send_ike(*datagram);
+        any = true;
+    }
+    while (const auto action = gateway_.next_dns()) {
+        transport_.carry(*action);
+        any = true;
+    }
+    while (const auto record = gateway_.next_log()) {
+        write_log(*record);
+        any = true;
+    }
+    while (const auto line = gateway_.next_key_log()) {
+        write_key_log(*line);
+        any = true;
+    }
+    return any;
+}
+
+void Daemon::send_ike(const ike::SendDatagram& datagram) {
+    if (datagram.local.address.family() != datagram.remote.address.family()) return;
+    const Bytes whole = bridge::ike_datagram(datagram.local.address, datagram.local.port, datagram.remote.address,
+                                             datagram.remote.port, datagram.payload);
+    bridge_.transmit(kSender, Transmit::Kind::datagram, 0, whole);
+}
+
+bool Daemon::pump_neighbours() {
+    bool any = false;
+    while (const auto action = neighbours_.next_action()) {
+        carry_out(*action);
+        any = true;
+    }
+    return any;
+}
+
+void Daemon::carry_out(const route::NeighbourAction& action) {
+    if (const auto* send = std::get_if<route::SendFrame>(&action)) {
+        bridge_.transmit(kSender, Transmit::Kind::frame, send->interface, send->frame);
+    } else if (const auto* learned = std::get_if<route::Learned>(&action)) {
+        const bool published = parts_.tables.set_neighbour(learned->interface, learned->address, learned->mac).has_value();
+        tell_workers({learned->address, learned->interface, published});
+    } else if (const auto* lost = std::get_if<route::Lost>(&action)) {
+        parts_.tables.remove_neighbour(lost->interface, lost->address);
+        tell_workers({lost->address, lost->interface, false});
+    }
+}
+
+void Daemon::tell_workers(const NeighbourChanged& change) {
+    for (unsigned worker = 0; worker < bridge_.num_workers(); ++worker) gateway_.post(worker, Command(change));
+}
+
+void Daemon::write_log(const gateway::LogRecord& record) {
+    manage::Fields fields;
+    for (const auto& [key, value] : record.fields) fields.push_back({key, value});
+    parts_.log.write(record.level, record.security ? "security" : "keying", record.text, fields);
+}
+
+void Daemon::write_key_log(const std::string& line) {
+    if (parts_.key_log == nullptr) return;
+    std::fputs(line.c_str(), parts_.key_log);
+    std::fputc('\n', parts_.key_log);
+    std::fflush(parts_.key_log);
+}
+
+}  // namespace oegate::daemon

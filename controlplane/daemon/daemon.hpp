@@ -1,0 +1,109 @@
+// The control plane at work: connects the gateway, which does no I/O, with the
+// workers' rings, the DNS sockets, the neighbour table, the log and the management
+// socket, all on the reactor's thread. Decides nothing about packets or peers itself.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+
+#include "bridge/bridge.hpp"
+#include "discovery/transport.hpp"
+#include "gateway/gateway.hpp"
+#include "loop/reactor.hpp"
+#include "manage/commands.hpp"
+#include "manage/server.hpp"
+#include "manage/snapshots.hpp"
+#include "route/neighbours.hpp"
+
+namespace oegate::daemon {
+
+/// An interface as the data plane brought it up.
+struct Port {
+    MacAddress mac;
+    Address link_local;
+};
+
+/// What the composition root has made; all of it outlives the daemon.
+struct Parts {
+    const config::Config& config;
+    loop::Reactor& reactor;
+    ike::CryptoPool& pool;
+    const ike::PrivateKey& key;
+    Random& random;
+    manage::Log& log;
+    Tables& tables;
+    const Observer& observer;
+    std::vector<WorkerLink> links;
+    std::vector<Port> ports;                // by interface
+    std::function<void()> refresh_links;    // of the data plane, about once a second
+    OwnerSeed seed;
+    std::FILE* key_log = nullptr;           // --insecure-key-log
+};
+
+class Daemon final : private bridge::Inbox, private manage::Provider {
+  public:
+    /// Publishes routes and classes, opens the management socket and begins to serve.
+    /// The error is a line for the operator.
+    static Result<std::unique_ptr<Daemon>, std::string> start(Parts parts);
+    ~Daemon() override;
+
+    /// x.shutdown: peers get their deletes, then the reactor stops; at most kFarewell later.
+    void shutdown();
+
+    static constexpr Duration kFarewell = 2s;
+
+  private:
+    explicit Daemon(Parts parts);
+    Result<void, std::string> publish_tables();
+    Result<void, std::string> open_socket();
+    void join_reactor();
+
+    // from the workers
+    void on_event(const Event& event) override;
+    void on_punt(const Punt& punt) override;
+    void on_snapshot(unsigned worker, const SnapshotRecord& record) override;
+    void on_applied(unsigned worker, std::uint64_t sequence) override;
+
+    /// Carries out whatever the machines have asked for, until they ask no more.
+    bool pump();
+    bool pump_gateway();
+    bool pump_neighbours();
+    void carry_out(const route::NeighbourAction& action);
+    void send_ike(const ike::SendDatagram& datagram);
+    void tell_workers(const NeighbourChanged& change);
+    void write_log(const gateway::LogRecord& record);
+    void write_key_log(const std::string& line);
+
+    // for `show`
+    const config::Config& configuration() const override { return parts_.config; }
+    std::vector<InterfaceStatus> interfaces() const override { return parts_.observer.interfaces(); }
+    std::vector<WorkerStatus> workers() const override { return parts_.observer.workers(); }
+    std::vector<Route> routes() const override { return routes_; }
+    std::vector<manage::NeighbourView> neighbours() const override;
+    gateway::StatusView status() const override;
+    std::vector<gateway::TunnelView> tunnels() const override;
+    std::vector<gateway::IkeView> ike() const override;
+    std::vector<gateway::DnsView> dns() const override;
+    std::vector<gateway::ClassView> classes() const override;
+    std::vector<gateway::CounterView> counters() const override;
+    gateway::ExplainView explain(const Pair& pair, std::uint8_t protocol, std::uint16_t port) const override;
+    std::string reason(std::uint16_t reason) const override;
+    void snapshot(manage::SnapshotRequest request, std::function<void(manage::SnapshotAnswer)> done) override;
+    manage::ActionResult clear_flow(const Pair& pair) override;
+    manage::ActionResult delete_tunnel(const Pair& pair) override;
+    manage::ActionResult rekey_tunnel(const Pair& pair) override;
+
+    Parts parts_;
+    std::vector<Route> routes_;
+    bridge::Bridge bridge_;
+    gateway::Gateway gateway_;
+    route::Neighbours neighbours_;
+    discovery::Transport transport_;
+    manage::Snapshots snapshots_;
+    manage::Commands commands_;
+    std::unique_ptr<manage::Server> server_;
+    std::shared_ptr<loop::Reactor::Timer> refresh_;
+    Time now_;  // of the present round
+};
+
+}  // namespace oegate::daemon

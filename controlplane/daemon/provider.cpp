@@ -1,0 +1,78 @@
+// What `show`, `explain` and the operator's orders get from the daemon.
+#include "daemon/daemon.hpp"
+
+namespace oegate::daemon {
+
+std::vector<manage::NeighbourView> Daemon::neighbours() const {
+    std::vector<manage::NeighbourView> all;
+    for (const route::NeighbourStatus& n : neighbours_.status(loop::monotonic_now()))
+        all.push_back({parts_.config.interfaces[n.interface].name, n.address, n.mac, std::string(n.state), n.age});
+    return all;
+}
+
+gateway::StatusView Daemon::status() const {
+    gateway::StatusView view = gateway_.status();
+    if (parts_.key_log != nullptr)
+        view.alarms.push_back("insecure: the keys of every SA are written to a file (--insecure-key-log)");
+    if (bridge_.num_transmits_lost() > 0)
+        view.alarms.push_back("workers do not keep up with control's datagrams: " +
+                              std::to_string(bridge_.num_transmits_lost()) + " lost");
+    return view;
+}
+
+std::vector<gateway::TunnelView> Daemon::tunnels() const {
+    return gateway_.tunnels(loop::monotonic_now());
+}
+
+std::vector<gateway::IkeView> Daemon::ike() const {
+    return gateway_.ike(loop::monotonic_now());
+}
+
+std::vector<gateway::DnsView> Daemon::dns() const {
+    return gateway_.dns(loop::monotonic_now());
+}
+
+std::vector<gateway::ClassView> Daemon::classes() const {
+    return gateway_.classes();
+}
+
+std::vector<gateway::CounterView> Daemon::counters() const {
+    std::vector<gateway::CounterView> all = gateway_.counters();
+    all.push_back({"neighbour_packets_refused", neighbours_.num_refused()});
+    all.push_back({"transmits_lost", bridge_.num_transmits_lost()});
+    all.push_back({"log_lines_suppressed", parts_.log.num_suppressed()});
+    return all;
+}
+
+gateway::ExplainView Daemon::explain(const Pair& pair, std::uint8_t, std::uint16_t) const {
+    // Classes are by address; protocol and port matter once filters do.
+    return gateway_.explain(pair, loop::monotonic_now());
+}
+
+std::string Daemon::reason(std::uint16_t reason) const {
+    return std::string(gateway::reason_text(reason));
+}
+
+void Daemon::snapshot(manage::SnapshotRequest request, std::function<void(manage::SnapshotAnswer)> done) {
+    snapshots_.ask(std::move(request), std::move(done), loop::monotonic_now());
+}
+
+manage::ActionResult Daemon::clear_flow(const Pair& pair) {
+    if (!gateway_.flow_clear(pair, loop::monotonic_now()))
+        return {manage::ActionResult::Outcome::not_found, "no connection " + pair.text()};
+    return {manage::ActionResult::Outcome::done, "cleared " + pair.text()};
+}
+
+manage::ActionResult Daemon::delete_tunnel(const Pair& pair) {
+    if (!gateway_.tunnel_delete(pair, loop::monotonic_now()))
+        return {manage::ActionResult::Outcome::not_found, "no tunnel " + pair.text()};
+    return {manage::ActionResult::Outcome::done, "deleting the tunnel " + pair.text()};
+}
+
+manage::ActionResult Daemon::rekey_tunnel(const Pair& pair) {
+    if (!gateway_.tunnel_rekey(pair, loop::monotonic_now()))
+        return {manage::ActionResult::Outcome::not_found, "no tunnel " + pair.text()};
+    return {manage::ActionResult::Outcome::done, "rekeying the tunnel " + pair.text()};
+}
+
+}  // namespace oegate::daemon
