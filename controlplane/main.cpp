@@ -90,7 +90,8 @@ int serve(const config::Config& config, const ike::PrivateKey& key, std::FILE* k
                                          .key_log = key_log});
     if (!daemon) return complain(kFailed, daemon.error());
     if (key_log != nullptr)
-        log.write(config::LogLevel::warning, "main", "keys of every SA are written to a file: for tests only");
+        log.write(config::LogLevel::warning, "main",
+                  "keys of every SA are written to a file: for tests only");
     log.write(config::LogLevel::notice, "main", "serving",
               {{"name", config.name}, {"version", OEGATE_VERSION}, {"socket", config.management.socket}});
     reactor.on_terminate([&](int) {
@@ -110,19 +111,24 @@ int serve(const config::Config& config, const ike::PrivateKey& key, std::FILE* k
 int run(const Arguments& arguments) {
     const auto config = config::load(arguments.config);
     if (!config) {
-        for (const config::Problem& problem : config.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
+        for (const config::Problem& problem : config.error())
+            std::fprintf(stderr, "%s\n", problem.text().c_str());
         return kBadConfiguration;
     }
     File key_log(nullptr, &std::fclose);
     if (!arguments.key_log.empty()) {
-        if (is_service()) return complain(kUsage, "--insecure-key-log is refused in a service: it is for tests only");
+        if (is_service())
+            return complain(kUsage, "--insecure-key-log is refused in a service: it is for tests only");
         key_log = open_key_log(arguments.key_log);
         if (!key_log) return complain(kFailed, arguments.key_log + ": " + std::strerror(errno));
     }
-    const auto key = ike::PrivateKey::load(config->ike.private_key);
+    // Without an opportunistic class no key is configured, and the one made here signs nothing.
+    const auto key = config->ike.private_key.empty() ? ike::PrivateKey::generate(ike::kMinRsaBits)
+                                                     : ike::PrivateKey::load(config->ike.private_key);
     if (!key) return complain(kFailed, key.error().detail);
     std::error_code error;
-    std::filesystem::create_directories(std::filesystem::path(config->management.socket).parent_path(), error);
+    std::filesystem::create_directories(std::filesystem::path(config->management.socket).parent_path(),
+                                        error);
     const int status = serve(*config, *key, key_log.get());
     leave_eal();
     return status;
@@ -135,7 +141,8 @@ int main(int argc, char** argv) {
     oegate::hide_memory();
     CLI::App app{"oegated: opportunistic-encryption IPsec gateway"};
     oegate::Arguments arguments;
-    app.add_option("--config", arguments.config, "the configuration file (docs/configuration.md)")->required();
+    app.add_option("--config", arguments.config, "the configuration file (docs/configuration.md)")
+        ->required();
     app.add_option("--insecure-key-log", arguments.key_log,
                    "append the keys of every SA to this file, for tshark; for tests only");
     app.set_version_flag("--version", OEGATE_VERSION);

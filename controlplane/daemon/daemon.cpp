@@ -55,7 +55,8 @@ Daemon::Daemon(Parts parts)
           [this](discovery::QueryId query) { gateway_.on_dns_error(query, loop::monotonic_now()); }),
       snapshots_(bridge_.num_workers(),
                  [this](unsigned worker, const Command& command) { gateway_.post(worker, command); }),
-      commands_(*this, &parts_.log, [] { return std::chrono::system_clock::now(); }, loop::monotonic_now),
+      commands_(
+          *this, &parts_.log, [] { return std::chrono::system_clock::now(); }, loop::monotonic_now),
       now_(loop::monotonic_now()) {}
 
 Daemon::~Daemon() = default;
@@ -70,15 +71,16 @@ Result<std::unique_ptr<Daemon>, std::string> Daemon::start(Parts parts) {
 
 Result<void, std::string> Daemon::publish_tables() {
     if (!parts_.tables.set_routes(routes_))
-        return fail(std::string("the route table has no room for the configured routes; raise dataplane.routes"));
+        return fail(
+            std::string("the route table has no room for the configured routes; raise dataplane.routes"));
     if (!parts_.tables.set_classes(gateway_.class_rules(), parts_.config.default_class))
         return fail(std::string("no memory for the class table"));
     return {};
 }
 
 Result<void, std::string> Daemon::open_socket() {
-    auto server = manage::Server::listen(parts_.config.management.socket, parts_.reactor, commands_, &parts_.log,
-                                         loop::monotonic_now);
+    auto server = manage::Server::listen(parts_.config.management.socket, parts_.reactor, commands_,
+                                         &parts_.log, loop::monotonic_now);
     if (!server) return fail(std::move(server.error()));
     server_ = std::move(*server);
     return {};
@@ -116,7 +118,8 @@ void Daemon::shutdown() {
     const Time latest = loop::monotonic_now() + kFarewell;
     parts_.reactor.add_poller([this, latest](Time now) {
         // Peers answer our deletes; those that do not are not waited for.
-        if (now >= latest || (gateway_.status().ike_sas == 0 && bridge_.num_waiting() == 0)) parts_.reactor.stop();
+        if (now >= latest || (gateway_.status().ike_sas == 0 && bridge_.num_waiting() == 0))
+            parts_.reactor.stop();
         return false;
     });
 }
@@ -192,8 +195,8 @@ bool Daemon::pump_gateway() {
 
 void Daemon::send_ike(const ike::SendDatagram& datagram) {
     if (datagram.local.address.family() != datagram.remote.address.family()) return;
-    const Bytes whole = bridge::ike_datagram(datagram.local.address, datagram.local.port, datagram.remote.address,
-                                             datagram.remote.port, datagram.payload);
+    const Bytes whole = bridge::ike_datagram(datagram.local.address, datagram.local.port,
+                                             datagram.remote.address, datagram.remote.port, datagram.payload);
     bridge_.transmit(kSender, Transmit::Kind::datagram, 0, whole);
 }
 
@@ -210,7 +213,8 @@ void Daemon::carry_out(const route::NeighbourAction& action) {
     if (const auto* send = std::get_if<route::SendFrame>(&action)) {
         bridge_.transmit(kSender, Transmit::Kind::frame, send->interface, send->frame);
     } else if (const auto* learned = std::get_if<route::Learned>(&action)) {
-        const bool published = parts_.tables.set_neighbour(learned->interface, learned->address, learned->mac).has_value();
+        const bool published =
+            parts_.tables.set_neighbour(learned->interface, learned->address, learned->mac).has_value();
         tell_workers({learned->address, learned->interface, published});
     } else if (const auto* lost = std::get_if<route::Lost>(&action)) {
         parts_.tables.remove_neighbour(lost->interface, lost->address);
@@ -219,7 +223,8 @@ void Daemon::carry_out(const route::NeighbourAction& action) {
 }
 
 void Daemon::tell_workers(const NeighbourChanged& change) {
-    for (unsigned worker = 0; worker < bridge_.num_workers(); ++worker) gateway_.post(worker, Command(change));
+    for (unsigned worker = 0; worker < bridge_.num_workers(); ++worker)
+        gateway_.post(worker, Command(change));
 }
 
 void Daemon::write_log(const gateway::LogRecord& record) {

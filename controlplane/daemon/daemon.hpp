@@ -34,10 +34,10 @@ struct Parts {
     Tables& tables;
     const Observer& observer;
     std::vector<WorkerLink> links;
-    std::vector<Port> ports;                // by interface
-    std::function<void()> refresh_links;    // of the data plane, about once a second
+    std::vector<Port> ports;              // by interface
+    std::function<void()> refresh_links;  // of the data plane, about once a second
     OwnerSeed seed;
-    std::FILE* key_log = nullptr;           // --insecure-key-log
+    std::FILE* key_log = nullptr;  // --insecure-key-log
 };
 
 class Daemon final : private bridge::Inbox, private manage::Provider {

@@ -6,14 +6,13 @@ namespace oegate::daemon {
 std::vector<manage::NeighbourView> Daemon::neighbours() const {
     std::vector<manage::NeighbourView> all;
     for (const route::NeighbourStatus& n : neighbours_.status(loop::monotonic_now()))
-        all.push_back({parts_.config.interfaces[n.interface].name, n.address, n.mac, std::string(n.state), n.age});
+        all.push_back(
+            {parts_.config.interfaces[n.interface].name, n.address, n.mac, std::string(n.state), n.age});
     return all;
 }
 
 gateway::StatusView Daemon::status() const {
     gateway::StatusView view = gateway_.status();
-    if (parts_.key_log != nullptr)
-        view.alarms.push_back("insecure: the keys of every SA are written to a file (--insecure-key-log)");
     if (bridge_.num_transmits_lost() > 0)
         view.alarms.push_back("workers do not keep up with control's datagrams: " +
                               std::to_string(bridge_.num_transmits_lost()) + " lost");

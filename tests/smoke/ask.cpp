@@ -59,7 +59,8 @@ int main(int argc, char** argv) {
             reactor.stop();
         }
     };
-    reactor.add_deadline([&] { return discovery.next_deadline(); }, [&](Time now) { discovery.on_timer(now); });
+    reactor.add_deadline([&] { return discovery.next_deadline(); },
+                         [&](Time now) { discovery.on_timer(now); });
     reactor.add_poller([&](Time) {
         pump();
         return false;
