@@ -259,8 +259,12 @@ void Keying::Impl::fire(ConnectionId id, Time now) {
             if (!step(c, {Event::lifespan_timer}, now)) c.lifespan_at = kNever;
         } else if (c.look_at <= now) {
             c.look_at = kNever;
-            if (c.state == State::keyed && c.answer_until <= now)
+            if (c.state == State::keyed && c.answer_until <= now) {  // a later issue asks again
                 ++counts.stories[static_cast<std::size_t>(Story::l_stale)];
+                const std::string keyed(to_text(c.state));
+                actions.push_back(Transition{c.pair, keyed, keyed, std::string(to_text(Story::l_stale)),
+                                             std::string(help(Story::l_stale)), false});
+            }
             step(c, {Event::look_timer}, now);
         }
     }
@@ -535,7 +539,18 @@ void Keying::shutdown(Time now) {
 
 void Keying::on_timer(Time now) {
     Impl& m = *impl_;
+    m.forget_peers(now);
     while (!m.timers.empty() && m.timers.begin()->first <= now) m.fire(m.timers.begin()->second, now);
+}
+
+/// A peer whose pairs are gone is kept while its hint limit runs, no longer.
+void Keying::Impl::forget_peers(Time now) {
+    if (now - peers_swept < config.timers.liveness) return;
+    peers_swept = now;
+    std::erase_if(peers, [&](const auto& peer) {
+        return peer.second.connections.empty() &&
+               (!peer.second.hinted || now - *peer.second.hinted >= config.timers.liveness);
+    });
 }
 
 Time Keying::next_deadline() const {
@@ -551,7 +566,7 @@ std::optional<Action> Keying::next_action() {
 
 // ---- views ---------------------------------------------------------------------
 
-ConnectionStatus Keying::Impl::status_of(const Connection& c) const {
+ConnectionStatus Keying::Impl::status_of(const Connection& c, bool whole) const {
     ConnectionStatus s;
     s.pair = c.pair;
     s.state = to_text(c.state);
@@ -563,13 +578,14 @@ ConnectionStatus Keying::Impl::status_of(const Connection& c) const {
     s.child = c.current;
     s.created = c.created;
     s.next_look = std::min({c.lifespan_at, c.look_at, c.hold_at});
-    s.story.assign(c.story.begin(), c.story.end());
-    s.answer = c.answer;
     s.num_children = static_cast<unsigned>(c.children.size());
     s.final_packets = c.final_packets;
     for (const Child& child : c.children)
         if (c.current == child.info.child) s.gateway = child.info.remote;
     if (!s.gateway && c.candidate() != nullptr) s.gateway = c.candidate()->gateway;
+    if (!whole) return s;
+    s.story.assign(c.story.begin(), c.story.end());
+    s.answer = c.answer;
     for (std::size_t i = 0; i < c.candidates.size(); ++i) {
         const auto& g = c.candidates[i];
         const std::string fate = !c.fates[i].empty() ? c.fates[i]
@@ -586,13 +602,14 @@ ConnectionStatus Keying::Impl::status_of(const Connection& c) const {
 
 std::optional<ConnectionStatus> Keying::find(const Pair& pair) const {
     const Connection* c = impl_->of_pair(pair);
-    return c == nullptr ? std::nullopt : std::optional(impl_->status_of(*c));
+    return c == nullptr ? std::nullopt : std::optional(impl_->status_of(*c, true));
 }
 
 std::vector<ConnectionStatus> Keying::connections() const {
     std::vector<ConnectionStatus> all;
     all.reserve(impl_->connections.size());
-    for (const auto& [pair, id] : impl_->by_pair) all.push_back(impl_->status_of(impl_->connections.at(id)));
+    for (const auto& [pair, id] : impl_->by_pair)
+        all.push_back(impl_->status_of(impl_->connections.at(id), false));
     return all;
 }
 

@@ -178,7 +178,8 @@ class Keying {
     std::optional<Action> next_action();
 
     std::optional<ConnectionStatus> find(const Pair& pair) const;
-    std::vector<ConnectionStatus> connections() const;  // in order of pairs
+    /// In order of pairs; without story, answer and gateways, which find() gives.
+    std::vector<ConnectionStatus> connections() const;
     Counters counters() const;
 
   private:

@@ -122,6 +122,7 @@ class Keying::Impl {
         std::set<ConnectionId> connections;
         std::optional<Time> hinted;
     };
+    Time peers_swept{};
     std::map<Address, Peer> peers;  // gateways behind which we use an SA
     std::set<std::pair<Time, ConnectionId>> timers;
     std::deque<Action> actions;
@@ -144,7 +145,8 @@ class Keying::Impl {
     void refuse_event(const Pair& pair, State state, Event event, const std::string& detail);
     void judge(Connection& c, const discovery::DelegationAnswer& answer, Time now);
     void shorten(Connection& c, Duration lifespan) { c.lifespan = std::min(c.lifespan, lifespan); }
-    ConnectionStatus status_of(const Connection& c) const;
+    ConnectionStatus status_of(const Connection& c, bool whole) const;
+    void forget_peers(Time now);
 
     // runs.cpp
     void run(Connection& c, const Row& row, State from, const Step& step, Time now);

@@ -79,6 +79,24 @@ TEST_CASE("hold: of a burst of five, the first and the last arrive, in order") {
     CHECK(s.delivered()[1].datagram == sent[4]);
 }
 
+TEST_CASE("the same over IPv6") {
+    Story s;
+    s.start();
+    const Pair pair{World::address6(0, 0, 65), World::address6(1, 0, 65)};
+    const std::uint64_t datagram = s.send(0, pair);
+    s.run(3s);
+    bool encrypted = false;
+    CHECK(s.was_delivered(datagram, &encrypted));
+    CHECK(encrypted);
+    s.send(1, pair.reversed());
+    s.run(1s);
+    CHECK(s.agreed(pair));
+    const auto v = s.gateway(0).explain(pair, s.clock.now());
+    REQUIRE(v.tunnel);
+    CHECK(v.tunnel->gateway == World::gateway_address6(1));
+    CHECK(v.tunnel->local == World::gateway_address6(0));
+}
+
 TEST_CASE("a further pair between the same gateways rides on their channel") {
     Story s;
     s.start();

@@ -17,8 +17,13 @@ config::Config make_config(unsigned side) {
     c.interfaces[1].name = "outside";
     c.interfaces[1].role = InterfaceRole::outside;
     c.interfaces[1].addresses = {{World::gateway_address(side), Prefix(Address::ipv4(192, s, 1, 0), 24)}};
-    c.routes = {{Prefix(Address::ipv4(0), 0), Address::ipv4(192, s, 1, 1)}};
-    c.classes = {{ClassKind::oe_permissive, {Prefix(Address::ipv4(0), 0)}}};
+    c.interfaces[0].addresses.push_back(
+        {World::address6(side, 0, 1), Prefix(World::address6(side, 0, 0), 64)});
+    c.interfaces[1].addresses.push_back(
+        {World::gateway_address6(side), Prefix(World::address6(side, 1, 0), 64)});
+    c.routes = {{Prefix(Address::ipv4(0), 0), Address::ipv4(192, s, 1, 1)},
+                {Prefix(Address{}, 0), World::address6(side, 1, 1)}};
+    c.classes = {{ClassKind::oe_permissive, {Prefix(Address::ipv4(0), 0), Prefix(Address{}, 0)}}};
     c.dns.resolvers = {{Address::ipv4(10, 53, 0, 1), 53, true}};
     c.dataplane.lcores = {1, 2};
     // The minutes and hours of the defaults, so that a run sees all of them end.
@@ -84,6 +89,14 @@ Address World::gateway_address(unsigned side) {
     return Address::ipv4(192, static_cast<std::uint8_t>(side + 1), 1,
                          static_cast<std::uint8_t>(side == 0 ? 5 : 7));
 }
+Address World::address6(unsigned side, unsigned net, unsigned n) {
+    return Address::parse("2001:db8:" + std::to_string(side + 1) + ":" + std::to_string(net) +
+                          "::" + std::to_string(n))
+        .value();
+}
+Address World::gateway_address6(unsigned side) {
+    return address6(side, 1, side == 0 ? 5 : 7);
+}
 config::Config& World::config(unsigned i) {
     return nodes_[i]->config;
 }
@@ -103,6 +116,8 @@ void World::start() {
     for (unsigned i = 0; i < 2; ++i) {
         zone.delegate(gateway_address(i), gateway_address(i), keys_[i].public_key());
         for (unsigned n = 0; n < 4; ++n) zone.delegate(host(i, n), gateway_address(i), keys_[i].public_key());
+        zone.delegate(gateway_address6(i), gateway_address6(i), keys_[i].public_key());
+        zone.delegate(address6(i, 0, 65), gateway_address6(i), keys_[i].public_key());
         crash(i);
     }
 }
@@ -216,7 +231,7 @@ void World::arrive(unsigned to, const Packet& packet) {
     if (const auto* clear = std::get_if<Clear>(&packet)) n.worker->from_outside(*clear, clock.now());
     if (const auto* esp = std::get_if<Esp>(&packet)) n.worker->from_outside(*esp, clock.now());
     if (const auto* ike = std::get_if<ike::SendDatagram>(&packet))
-        if (ike->remote.address == gateway_address(to))
+        if (n.realm->own(ike->remote.address))
             n.gateway->on_ike(ike->remote, ike->local, ike->payload, clock.now());
     drain(to);
 }

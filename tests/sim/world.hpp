@@ -59,6 +59,9 @@ class World {
 
     static Address host(unsigned side, unsigned n);
     static Address gateway_address(unsigned side);
+    /// 2001:db8:SIDE:NET::N; the host 65 of net 0 is delegated.
+    static Address address6(unsigned side, unsigned net, unsigned n);
+    static Address gateway_address6(unsigned side);
 
     gateway::Gateway& gateway(unsigned i);
     WorkerModel& worker(unsigned i);
