@@ -456,6 +456,45 @@ TEST_CASE("a child request while the IKE SA is being rekeyed is put off, then su
     CHECK(p.b.failed.empty());
 }
 
+TEST_CASE("an SA that cannot be installed is taken back", "[exchange]") {
+    Pairing p;
+    SECTION("by the responder: NO_ADDITIONAL_SAS, and the channel goes on") {
+        p.key_up();
+        p.b.install = false;
+        p.a.initiate(p.b, {p.anna, p.bob}, 2);
+        p.world.run();
+        REQUIRE(p.b.live.size() == 2);
+        p.b.engine->delete_child(p.b.live.rbegin()->first, p.world.now);
+        p.world.run();
+        REQUIRE(p.a.failed.size() == 1);
+        CHECK(p.a.failed.front().failure == Failure::full);
+        check_same_pair(p.a, p.b);
+    }
+    SECTION("by the responder of IKE_AUTH") {
+        p.b.install = false;
+        p.a.initiate(p.b, p.pair, 1);
+        p.world.run();
+        p.b.engine->delete_child(only(p.b), p.world.now);
+        p.world.run();
+        REQUIRE(p.a.failed.size() == 1);
+        CHECK(p.a.failed.front().failure == Failure::full);
+        CHECK(p.a.num_established() == 1);
+    }
+    SECTION("by the initiator: the peer is told") {
+        p.a.install = false;
+        p.a.initiate(p.b, p.pair, 1);
+        p.world.run();
+        p.a.engine->delete_child(only(p.a), p.world.now);
+        p.world.run();
+        CHECK(p.b.live.empty());
+        CHECK(p.a.live.empty());
+        CHECK(p.a.num_established() == 1);
+    }
+    p.world.pass(1s);
+    CHECK(p.a.spis.in_use.size() == p.a.live.size());
+    CHECK(p.b.spis.in_use.size() == p.b.live.size());
+}
+
 TEST_CASE("traffic selectors are narrowed to the one host pair that they name", "[exchange]") {
     using wire::PayloadType;
     using wire::TrafficSelector;

@@ -270,11 +270,6 @@ void settle(Turn& turn) {
         turn.core.raise(turn, *old, ChildEvent::rekeyed_by_peer);
 }
 
-void settle_and_close(Turn& turn) {
-    settle(turn);
-    queue_delete(turn);
-}
-
 void refuse(Turn& turn) {
     Child& child = *turn.child;
     if (turn.notify == wire::NotifyType::none) turn.notify = wire::NotifyType::ts_unacceptable;
@@ -283,7 +278,10 @@ void refuse(Turn& turn) {
                                  turn.sa.peer.text(), wire::to_text(turn.notify),
                                  turn.detail.empty() ? "" : ": ", turn.detail),
                      turn.now);
-    if (child.spi_in != 0 && !child.announced) turn.core.spis.release(child.spi_in);
+    if (child.announced)
+        turn.core.emit(ChildGone{child.id, ChildGone::Reason::deleted_by_us});
+    else if (child.spi_in != 0)
+        turn.core.spis.release(child.spi_in);
     const bool first = child.first;
     if (const Child* old = child.replaces ? turn.core.find_child(*child.replaces) : nullptr)
         if (Child* ours = turn.core.find_child(old->attempt)) ours->rival_nonce.clear();
@@ -294,6 +292,12 @@ void refuse(Turn& turn) {
         answer(turn, turn.notify);
         note_idle(turn);
     }
+}
+
+void refuse_uninstalled(Turn& turn) {
+    turn.notify = wire::NotifyType::no_additional_sas;
+    turn.detail = "its inbound SA could not be installed";
+    refuse(turn);
 }
 
 void refuse_crypto(Turn& turn) {
@@ -329,6 +333,12 @@ void mark_unwanted(Turn& turn) {
     turn.child->unwanted = true;
 }
 
+/// Closed by our side, whatever else it was: not as the loser of a rekey.
+void close(Turn& turn) {
+    turn.child->unwanted = true;
+    queue_delete(turn);
+}
+
 void cancel(Turn& turn) {
     Child& child = *turn.child;
     auto& queue = turn.sa.out.queue;
@@ -344,9 +354,9 @@ void cancel(Turn& turn) {
 void queue_delete(Turn& turn) {
     Child& child = *turn.child;
     forget_negotiation(child);
+    const bool lost_collision = child.replaces && !child.unwanted;
     if (!child.close_reason)
-        child.close_reason =
-            child.replaces && !child.unwanted ? ChildGone::Reason::rekeyed : ChildGone::Reason::deleted_by_us;
+        child.close_reason = lost_collision ? ChildGone::Reason::rekeyed : ChildGone::Reason::deleted_by_us;
     if (child.replaces)
         if (Child* old = turn.core.find_child(*child.replaces); old != nullptr && old->attempt == child.id)
             old->attempt = 0;

@@ -33,13 +33,14 @@ void derive(Turn&);         // initiator: PFS secret
 void derive_answer(Turn&);  // responder: PFS pair and secret
 void prepare(Turn&);        // responder without PFS: offer, SPI, hand over
 void settle(Turn&);         // responder: installed, answer now
-void settle_and_close(Turn&);
-void refuse(Turn&);  // responder: not authorized
+void refuse(Turn&);         // responder: not authorized
 void refuse_crypto(Turn&);
 void become_live(Turn&);         // initiator: installed
 void give_up(Turn&);             // declined
 void give_up_and_delete(Turn&);  // the peer made what we cannot use
 void mark_unwanted(Turn&);
+void close(Turn&);
+void refuse_uninstalled(Turn&);  // responder: keys were handed over, nobody installed them
 void cancel(Turn&);
 void queue_delete(Turn&);
 void queue_rekey_delete(Turn&);
@@ -134,18 +135,7 @@ inline constexpr std::array kChildSaRows{
              {},
              child::refuse_crypto,
              ChildState::gone},
-    ChildRow{"r.install",
-             ChildState::readying,
-             ChildEvent::installed,
-             {0, ChildFact::unwanted},
-             child::settle,
-             ChildState::live},
-    ChildRow{"r.install",
-             ChildState::readying,
-             ChildEvent::installed,
-             {ChildFact::unwanted, 0},
-             child::settle_and_close,
-             ChildState::closing},
+    ChildRow{"r.install", ChildState::readying, ChildEvent::installed, {}, child::settle, ChildState::live},
     ChildRow{"RFC 7296 2.21", ChildState::readying, ChildEvent::refused, {}, child::refuse, ChildState::gone},
 
     // Replacement.
@@ -173,12 +163,8 @@ inline constexpr std::array kChildSaRows{
     // The end, by us.
     ChildRow{
         "e.close", ChildState::live, ChildEvent::close_asked, {}, child::queue_delete, ChildState::closing},
-    ChildRow{"e.close",
-             ChildState::superseded,
-             ChildEvent::close_asked,
-             {},
-             child::queue_delete,
-             ChildState::closing},
+    ChildRow{
+        "e.close", ChildState::superseded, ChildEvent::close_asked, {}, child::close, ChildState::closing},
     ChildRow{"e.close", ChildState::replaced, ChildEvent::close_asked, {}, nullptr, ChildState::replaced},
     ChildRow{"e.close", ChildState::closing, ChildEvent::close_asked, {}, nullptr, ChildState::closing},
     ChildRow{"e.close", ChildState::waiting, ChildEvent::close_asked, {}, child::cancel, ChildState::gone},
@@ -200,18 +186,16 @@ inline constexpr std::array kChildSaRows{
              {},
              child::mark_unwanted,
              ChildState::deriving},
-    ChildRow{"e.close",
-             ChildState::installing,
-             ChildEvent::close_asked,
-             {},
-             child::mark_unwanted,
-             ChildState::installing},
-    ChildRow{"e.close",
+    ChildRow{
+        "e.close", ChildState::installing, ChildEvent::close_asked, {}, child::close, ChildState::closing},
+    ChildRow{"r.install",
              ChildState::readying,
              ChildEvent::close_asked,
              {},
-             child::mark_unwanted,
-             ChildState::readying},
+             child::refuse_uninstalled,
+             ChildState::gone},
+    ChildRow{"r.class", ChildState::asking, ChildEvent::close_asked, {}, child::refuse, ChildState::gone},
+    ChildRow{"r.class", ChildState::answering, ChildEvent::close_asked, {}, child::refuse, ChildState::gone},
     ChildRow{
         "e.close", ChildState::closing, ChildEvent::delete_answered, {}, child::end_closed, ChildState::gone},
     ChildRow{

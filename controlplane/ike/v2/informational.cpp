@@ -9,6 +9,11 @@
 
 namespace oegate::ike::v2 {
 
+namespace {
+/// Peers that died, until they are keyed with again.
+constexpr std::size_t kMaxLostPeers = 4096;
+}  // namespace
+
 void send_child_delete(Turn& turn, const Task& task) {
     Child* child = turn.core.find_child(task.child);
     if (child == nullptr || (child->state != ChildState::closing && child->state != ChildState::replaced)) {
@@ -106,7 +111,7 @@ void die(Turn& turn) {
                      fmt::format("{} does not answer any more; its IKE SA and {} child(ren) end",
                                  sa.peer.text(), sa.children.size()),
                      turn.now);
-    turn.core.lost_peers.insert({sa.own, sa.peer});
+    if (turn.core.lost_peers.size() < kMaxLostPeers) turn.core.lost_peers.insert({sa.own, sa.peer});
     sa.in.answer.clear();
     end_ike_sa(turn, ChildGone::Reason::ike_dead, Failure::dead_channel,
                fmt::format("the channel to {} is dead", sa.peer.text()));
