@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -42,9 +43,9 @@ void hide_memory() {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/// systemd sets INVOCATION_ID for what it starts: a service must not write keys.
+/// Started by systemd itself, which sets INVOCATION_ID: a service must not write keys.
 bool is_service() {
-    return std::getenv("INVOCATION_ID") != nullptr && std::getenv("JOURNAL_STREAM") != nullptr;
+    return getppid() == 1 && std::getenv("INVOCATION_ID") != nullptr;
 }
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;

@@ -10,4 +10,6 @@ expect "state before" none "$(flow sg-a 2001:db8:a::65 2001:db8:b::66 state)"
 expect "icmp_seq answered" "1 2 3 4 5" "$(ping_from alice 2001:db8:b::66 5)"
 expect "state of the flow" encrypt "$(flow sg-a 2001:db8:a::65 2001:db8:b::66 state)"
 expect "gateway of the tunnel" 2001:db8:1::5 "$(gateways_of)"
-expect "pings of 1400 bytes answered" "1 2 3" "$(ping_from alice 2001:db8:b::66 3 -s 1392)"
+expect "pings that fit the tunnel answered" "1 2 3" "$(ping_from alice 2001:db8:b::66 3 -s 1300)"
+# The first is too big for Alice, the second makes an answer too big for Bob: both learn (RFC 8201).
+expect "larger ones, once both ends have learned the path MTU" "3 4 5" "$(ping_from alice 2001:db8:b::66 5 -s 1440)"

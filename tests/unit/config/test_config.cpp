@@ -206,10 +206,10 @@ const std::vector<Bad> kBad{
     // Values that contradict each other.
     {"dataplane: {lcores: [1, 2], control-lcore: 2}\n",
      {"f.yaml:6:44: lcore 2 is both a worker's and the control thread's, expected a core of its own for "
-      "each"}},
+      "each, or idle: adaptive"}},
     {"dataplane: {lcores: [0]}\n",
      {"f.yaml:6:22: lcore 0 is both a worker's and the control thread's, expected a core of its own for "
-      "each"}},
+      "each, or idle: adaptive"}},
     {"dns: {timeout: 1s, retransmit: 2s}\n",
      {"f.yaml:6:32: dns.retransmit is longer than dns.timeout, expected at most dns.timeout"}},
 };
