@@ -146,7 +146,7 @@ int main(int argc, char** argv) {
         ->required();
     app.add_option("--insecure-key-log", arguments.key_log,
                    "append the keys of every SA to this file, for tshark; for tests only");
-    app.set_version_flag("--version", OEGATE_VERSION);
+    app.set_version_flag("--version", "oegated " OEGATE_VERSION);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -230,7 +230,7 @@ void Daemon::tell_workers(const NeighbourChanged& change) {
 void Daemon::write_log(const gateway::LogRecord& record) {
     manage::Fields fields;
     for (const auto& [key, value] : record.fields) fields.push_back({key, value});
-    parts_.log.write(record.level, record.security ? "security" : "keying", record.text, fields);
+    parts_.log.write(record.level, record.security ? "security" : "control", record.text, fields);
 }
 
 void Daemon::write_key_log(const std::string& line) {

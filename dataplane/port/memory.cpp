@@ -53,7 +53,7 @@ Result<void, std::string> check_huge_pages(const MemoryPlan& plan, std::size_t f
     const std::size_t missing = plan.pages_2m() - (free_bytes >> 21);
     return fail(
         fmt::format("huge pages: {} pages of 2 MiB are needed ({} MiB), {} MiB are free; "
-                    "run `sysctl -w vm.nr_hugepages={}`, or set `huge_pages: none` under `dataplane:`",
+                    "run `sysctl -w vm.nr_hugepages={}`, or set `huge-pages: none` under `dataplane:`",
                     plan.pages_2m(), plan.pages_2m() * 2, free_bytes >> 20, total_pages_2m + missing));
 }
 
