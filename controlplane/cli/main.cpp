@@ -118,7 +118,9 @@ class Grammar {
         command->fallthrough();
         auto arguments = std::make_shared<std::vector<std::string>>();
         if (verb.max_arguments > 0)
-            command->add_option(std::string(verb.arguments), *arguments)
+            // CLI11 2.4 allows no blank in a name: the pattern is the text behind it.
+            command->add_option("ARGUMENTS", *arguments)
+                ->option_text(std::string(verb.arguments))
                 ->expected(static_cast<int>(verb.min_arguments), static_cast<int>(verb.max_arguments))
                 ->required(verb.min_arguments > 0);
         command->callback([this, name, arguments] {
