@@ -41,35 +41,6 @@ std::optional<Address> Address::parse(std::string_view text) {
     return address;
 }
 
-std::uint32_t Address::ipv4_host() const {
-    return static_cast<std::uint32_t>(bytes_[12]) << 24 | static_cast<std::uint32_t>(bytes_[13]) << 16 |
-           static_cast<std::uint32_t>(bytes_[14]) << 8 | bytes_[15];
-}
-
-bool Address::is_unspecified() const {
-    return is_ipv4() ? ipv4_host() == 0 : bytes_ == std::array<std::uint8_t, kSize>{};
-}
-
-bool Address::is_loopback() const {
-    if (is_ipv4()) return bytes_[12] == 127;
-    Address one;
-    one.bytes_[15] = 1;
-    return *this == one;
-}
-
-bool Address::is_multicast() const {
-    return is_ipv4() ? bytes_[12] >> 4 == 14 : bytes_[0] == 0xff;
-}
-
-bool Address::is_link_local() const {
-    if (is_ipv4()) return bytes_[12] == 169 && bytes_[13] == 254;
-    return bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
-}
-
-bool Address::is_limited_broadcast() const {
-    return is_ipv4() && ipv4_host() == 0xffffffff;
-}
-
 std::string Address::text() const {
     char buffer[INET6_ADDRSTRLEN];
     inet_ntop(is_ipv4() ? AF_INET : AF_INET6, wire().data(), buffer, sizeof buffer);

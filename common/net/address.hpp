@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstring>
 #include <functional>
@@ -32,22 +33,30 @@ class Address {
     /// and the mapped form (::ffff:a.b.c.d) included.
     static std::optional<Address> parse(std::string_view text);
 
-    bool is_ipv4() const { return std::memcmp(bytes_.data(), kMapped.data(), kMapped.size()) == 0; }
+    bool is_ipv4() const { return word(0) == 0 && half(8) == kMappedMark; }
     bool is_ipv6() const { return !is_ipv4(); }
     Family family() const { return is_ipv4() ? Family::ipv4 : Family::ipv6; }
     /// Host byte order. Only for an IPv4 address.
-    std::uint32_t ipv4_host() const;
+    std::uint32_t ipv4_host() const {
+        return static_cast<std::uint32_t>(bytes_[12]) << 24 | static_cast<std::uint32_t>(bytes_[13]) << 16 |
+               static_cast<std::uint32_t>(bytes_[14]) << 8 | bytes_[15];
+    }
     /// Four or sixteen bytes in network order.
     ByteView wire() const { return is_ipv4() ? ByteView(bytes_).subspan(12) : ByteView(bytes_); }
     /// Always sixteen bytes, IPv4 mapped.
     const std::array<std::uint8_t, kSize>& bytes() const { return bytes_; }
     std::array<std::uint8_t, kSize>& mutable_bytes() { return bytes_; }
 
-    bool is_unspecified() const;
-    bool is_loopback() const;
-    bool is_multicast() const;
-    bool is_link_local() const;
-    bool is_limited_broadcast() const;
+    bool is_unspecified() const { return is_ipv4() ? half(12) == 0 : (word(0) | word(8)) == 0; }
+    bool is_loopback() const {
+        return is_ipv4() ? bytes_[12] == 127 : word(0) == 0 && half(8) == 0 && ipv4_host() == 1;
+    }
+    bool is_multicast() const { return is_ipv4() ? bytes_[12] >> 4 == 14 : bytes_[0] == 0xff; }
+    bool is_link_local() const {
+        if (is_ipv4()) return bytes_[12] == 169 && bytes_[13] == 254;
+        return bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
+    }
+    bool is_limited_broadcast() const { return is_ipv4() && half(12) == 0xffffffff; }
 
     /// Dotted quad, or RFC 5952.
     std::string text() const;
@@ -56,9 +65,25 @@ class Address {
     std::string reverse_name() const;
 
     auto operator<=>(const Address&) const = default;
+    // Two words and no call: the hot path compares addresses all the time.
+    bool operator==(const Address& other) const {
+        return ((word(0) ^ other.word(0)) | (word(8) ^ other.word(8))) == 0;
+    }
 
   private:
     static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    static constexpr std::uint32_t kMappedMark =
+        std::bit_cast<std::uint32_t>(std::array<std::uint8_t, 4>{0, 0, 0xff, 0xff});
+    std::uint64_t word(std::size_t at) const {
+        std::uint64_t value;
+        std::memcpy(&value, bytes_.data() + at, sizeof value);
+        return value;
+    }
+    std::uint32_t half(std::size_t at) const {
+        std::uint32_t value;
+        std::memcpy(&value, bytes_.data() + at, sizeof value);
+        return value;
+    }
     std::array<std::uint8_t, kSize> bytes_{};
 };
 static_assert(sizeof(Address) == 16);
@@ -96,6 +121,7 @@ struct Pair {
     Pair reversed() const { return {destination, source}; }
     std::string text() const { return source.text() + " -> " + destination.text(); }
     auto operator<=>(const Pair&) const = default;
+    bool operator==(const Pair&) const = default;
 };
 static_assert(sizeof(Pair) == 32);
 
