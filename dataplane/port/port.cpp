@@ -64,6 +64,13 @@ Result<Port, std::string> open_port(const std::string& device, const std::string
     if ((driver == "net_af_packet" || driver == "net_af_xdp") && info.max_rx_queues > workers)
         return fail(fmt::format("interface {}: device '{}' has {} queues, but there are {} workers",
                                 interface_name, device, info.max_rx_queues, workers));
+    // Measured: what one worker receives and another transmits does not come back to the
+    // pool, and after some ten thousand frames the port is deaf (DPDK 22.11).
+    if (driver == "net_af_xdp" && workers > 1)
+        return fail(
+            fmt::format("interface {}: device '{}' loses buffers when {} workers share it; "
+                        "use one worker, or net_af_packet",
+                        interface_name, device, workers));
     port.num_rx = static_cast<std::uint16_t>(std::min<std::size_t>(info.max_rx_queues, workers));
     port.num_tx = static_cast<std::uint16_t>(std::min<std::size_t>(info.max_tx_queues, workers));
     if (port.num_rx == 0 || port.num_tx == 0) return failed("has no queues", ENODEV);
