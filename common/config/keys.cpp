@@ -175,7 +175,8 @@ std::vector<Key> make_keys() {
         value("dataplane.icmp-on-deny", {}, FIELD(dataplane.icmp_on_deny),
               "Answer a denied datagram by ICMP 3/13 or ICMPv6 1/1.", "OE draft §3.1.4"),
         value("dataplane.clear-grace", duration(0s, 300s), FIELD(dataplane.clear_grace),
-              "How long clear text from the peer is accepted after its pair is encrypted."),
+              "How long clear text from the peer is accepted after its pair is encrypted, where its class "
+              "permits clear text."),
 
         section("dns", "The validating resolvers that are asked for IPSECKEY, TXT and KEY records."),
         sections("dns.resolvers", false, FIELD(dns.resolvers),

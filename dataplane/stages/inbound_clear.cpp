@@ -34,10 +34,10 @@ Drop verdict(Worker& worker, const Pair& pair) {
     if (flow == FlowCache::kNone) return by_class(kind);
     switch (flows.entry(flow).state) {
         case FlowState::encrypt: {
-            // The peer may have sent it before its own SA was up.
+            // The peer may have sent it before its own SA was up, where the class permits clear text.
             const auto left =
                 static_cast<std::int32_t>(flows.cold(flow).grace_until - to_tick(worker.now_ns));
-            if (left > 0) return Drop::kCount;
+            if (left > 0) return by_class(kind);
             if (worker.security->clear_text_tokens.take(worker.now_ns)) post(worker, Event(ClearText{pair}));
             return Drop::clear_while_encrypted;
         }

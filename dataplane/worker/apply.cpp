@@ -62,7 +62,8 @@ void set_policy(Worker& worker, const SetPolicy& command) {
     entry.slot = command.state == FlowState::encrypt ? command.outbound.slot : SaRef::kNone;
     entry.generation = command.state == FlowState::encrypt ? command.outbound.generation : 0;
     flows.set_state(flow, command.state);
-    if (command.state == FlowState::encrypt && (former != FlowState::encrypt || command.grace_ms != 0))
+    // A rekey is no fresh tunnel: the grace of the first SA is not given again.
+    if (command.state == FlowState::encrypt && former != FlowState::encrypt)
         cold.grace_until = now + to_tick(std::uint64_t{command.grace_ms} * 1'000'000);
     release(worker, seat, command.state, command.outbound, Drop::hold_denied);
 }

@@ -31,7 +31,10 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
                 const auto it = out_sas_.find({worker, set.outbound.slot});
                 if (it == out_sas_.end() || it->second.ref != set.outbound || it->second.pair != set.pair)
                     out_.violation("encrypt without an installed outbound SA for " + set.pair.text());
-                if (flow.state != FlowState::encrypt) flow.encrypted_since = now;
+                if (flow.state != FlowState::encrypt) {
+                    flow.encrypted_since = now;
+                    flow.clear_until = now + std::chrono::milliseconds(set.grace_ms);
+                }
             } else {
                 flow.encrypted_since = kNever;
             }
@@ -39,7 +42,6 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
             flow.class_kind = set.class_kind;
             flow.reason = set.reason;
             flow.outbound = set.outbound;
-            flow.clear_until = now + std::chrono::milliseconds(set.grace_ms);
             if (set.state != FlowState::hold) release(set.pair, flow, now);
             break;
         }

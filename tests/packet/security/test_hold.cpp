@@ -303,7 +303,7 @@ TEST_CASE("clear text from outside: the reverse pair decides, then the class") {
 }
 
 TEST_CASE("clear text from outside: grace for a fresh tunnel, and its event is rate-limited") {
-    Oe oe(ClassKind::oe_paranoid);
+    Oe oe(ClassKind::oe_permissive);
     const Tunnel tunnel;
     oe.g.command(0, Command(tunnel.outbound()));
     oe.g.command(0, Command(tunnel.encrypt(10'000)));
@@ -318,6 +318,27 @@ TEST_CASE("clear text from outside: grace for a fresh tunnel, and its event is r
     CHECK(oe.g.out(kInside).empty());
     CHECK(oe.g.drops(Drop::clear_while_encrypted) == 50);
     CHECK(oe.g.events().size() <= 10);
+    // A rekey brings another SA, not another grace.
+    Tunnel next = tunnel;
+    next.out = {4, 8};
+    oe.g.command(0, Command(next.outbound()));
+    oe.g.command(0, Command(next.encrypt(10'000)));
+    oe.g.turn();
+    oe.from_outside("10.3.0.2");
+    CHECK(oe.g.out(kInside).empty());
+    CHECK(oe.g.drops(Drop::clear_while_encrypted) == 51);
+}
+
+TEST_CASE("clear text from outside: no grace where the class wants encryption") {
+    Oe oe(GENERATE(ClassKind::oe_paranoid, ClassKind::configured));
+    const Tunnel tunnel;
+    oe.g.command(0, Command(tunnel.outbound()));
+    oe.g.command(0, Command(tunnel.encrypt(10'000)));
+    oe.g.turn();
+    oe.from_outside("10.3.0.2");
+    CHECK(oe.g.out(kInside).empty());
+    CHECK(oe.g.drops(Drop::clear_not_permitted) == 1);
+    CHECK(oe.g.events().empty());
 }
 
 TEST_CASE("commands: use is reported with its ages, and a snapshot copies every entry") {
