@@ -122,9 +122,11 @@ void local(Worker& worker, Burst& ours, Burst& esp) {
     for (rte_mbuf* packet : ours) {
         const Meta& m = meta(packet);
         const auto protocol = static_cast<Protocol>(m.protocol);
-        if (m.fragment) {
+        if (m.origin == Origin::decrypted) {
+            drop(worker, packet, Drop::own_unserved);  // an answer would leave in the clear
+        } else if (m.fragment) {
             drop(worker, packet, protocol == Protocol::esp ? Drop::esp_fragment : Drop::own_fragment);
-        } else if (protocol == Protocol::esp && m.origin == Origin::received) {
+        } else if (protocol == Protocol::esp) {
             local_esp(worker, packet, esp);
         } else if (protocol == (m.family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6)) {
             local_icmp(worker, packet);

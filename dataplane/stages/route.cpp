@@ -83,7 +83,13 @@ void route(Worker& worker, Burst& burst) {
     unsigned kept = 0;
     for (unsigned i = 0; i < burst.size(); ++i) {
         rte_mbuf* packet = burst[i];
-        if (meta(packet).out_interface == meta(packet).in_interface) {
+        const Meta& m = meta(packet);
+        // A tunnel's logical interface lies outside, whatever its packets came in on: none may
+        // use a peer's SA to get outside again, in the clear.
+        const bool out_of_tunnel_and_outside =
+            m.origin == Origin::decrypted &&
+            worker.interfaces[m.out_interface].role == InterfaceRole::outside;
+        if (m.out_interface == m.in_interface || out_of_tunnel_and_outside) {
             drop(worker, packet, Drop::route_same_interface);
         } else if (!hop(packet)) {
             refuse(worker, packet, Drop::ttl_expired, IcmpError::time_exceeded);

@@ -11,7 +11,7 @@ namespace oegate {
 void find_routes(Worker&, Burst&);
 
 /// find_routes, then a router's duty to transit datagrams: not back out of the
-/// interface they came in on, TTL or hop limit down by one (RFC 1812 §5.3.1).
+/// interface they came in on (nor outside, out of a tunnel), TTL or hop limit down by one (RFC 1812 §5.3.1).
 void route(Worker&, Burst&);
 
 }  // namespace oegate

@@ -120,7 +120,7 @@ void open_tunnel(Worker& worker, Burst& esp) {
     lanes.transit.clear();
     screen(worker, lanes.inner, lanes.ours, lanes.transit);
     lanes.esp.clear();
-    local(worker, lanes.ours, lanes.esp);  // no ESP within ESP: stays empty
+    local(worker, lanes.ours, lanes.esp);  // nothing of ours is served through a tunnel: stays empty
     forward(worker, lanes.transit);
 }
 

@@ -272,6 +272,29 @@ TEST_CASE("esp: every reason to refuse a received packet") {
     }
 }
 
+TEST_CASE("esp: what comes out of a tunnel goes inside, not outside again and not to us") {
+    SECTION("the route of our host leads outside") {
+        Tunnel t;
+        t.pair = t.pair.reversed();
+        Pairing p(t);
+        // By another interface than it would leave by: not the ordinary way back.
+        p.g.in(kInside, ethernet(p.g.mac(kInside), kIpv4, seal(p.tunnel, p.inner(false))));
+        p.g.turn();
+        CHECK(p.g.drops(Drop::route_same_interface) == 1);
+        CHECK(p.g.out(kOutside).empty());
+        CHECK(p.g.out(kInside).empty());
+    }
+    SECTION("an echo request to the gateway is not answered in the clear") {
+        Tunnel t;
+        t.pair.source = address("10.1.0.1");
+        Pairing p(t);
+        p.receive(seal(p.tunnel, icmp({"10.3.0.2", "10.1.0.1"}, 8, 0, Bytes(12, 's'))));
+        CHECK(p.g.drops(Drop::own_unserved) == 1);
+        CHECK(p.g.out(kOutside).empty());
+        CHECK(p.g.out(kInside).empty());
+    }
+}
+
 TEST_CASE("esp: a replayed packet is dropped, in a later burst and in the same one") {
     Pairing p;
     const Bytes outer = seal(p.tunnel, p.inner(false));
