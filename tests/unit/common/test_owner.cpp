@@ -1,6 +1,9 @@
 // owner(): symmetric, spread evenly, and seeded, so that no stranger aims at one worker.
 #include "net/owner.hpp"
 
+#include <cstring>
+#include <set>
+
 #include "base/random.hpp"
 #include "catch.hpp"
 #include "contract/command.hpp"
@@ -30,6 +33,22 @@ TEST_CASE("owner: an address talking to itself is no special case") {
     const OwnerSeed seed{1, 2};
     CHECK(pair_hash(seed, Address::ipv4(1), Address::ipv4(1)) !=
           pair_hash(seed, Address::ipv4(2), Address::ipv4(2)));
+}
+
+TEST_CASE("owner: no interface identifier hides the prefix from the hash") {
+    // A factor that a stranger can make 0 would let every prefix of his hash alike.
+    const OwnerSeed seed{0x0123456789abcdef, 0xfedcba9876543210};
+    for (const std::uint64_t identifier :
+         {0x9e3779b97f4a7c15ull, 0xe7037ed1a0b428dbull, 0x8ebc6af09c88c6e3ull, 0ull}) {
+        std::set<std::uint64_t> hashes;
+        for (std::uint8_t prefix = 0; prefix < 100; ++prefix) {
+            Address address = *Address::parse("2001:db8::");
+            address.mutable_bytes()[7] = prefix;
+            std::memcpy(address.mutable_bytes().data() + 8, &identifier, 8);
+            hashes.insert(pair_hash(seed, address, Address::ipv4(1)));
+        }
+        CHECK(hashes.size() == 100);
+    }
 }
 
 TEST_CASE("spi: names worker and slot") {
