@@ -170,7 +170,7 @@ Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSee
     w.ports = use_ports(parts, index, w.num_workers);
     w.handoff_to.resize(w.num_workers);
     w.handoff_from.resize(w.num_workers);
-    w.waiting = std::make_unique<WaitingRoom>(d.waiting_per_neighbour, d.waiting_total);
+    w.waiting = std::make_unique<WaitingRoom>(d.waiting_per_neighbour, d.waiting_total, seed);
     w.icmp_tokens.rate_per_second = d.icmp_per_second;
     w.icmp_tokens.depth = d.icmp_per_second;
     w.icmp_tokens.tokens_milli = std::uint64_t{d.icmp_per_second} * 1000;

@@ -4,15 +4,19 @@
 
 namespace oegate {
 
-WaitingRoom::WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total)
-    : per_neighbour_(per_neighbour), seats_(total), queues_(total), buckets_(std::bit_ceil(total + 1), kNil) {
+WaitingRoom::WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total, const OwnerSeed& seed)
+    : seed_(seed),
+      per_neighbour_(per_neighbour),
+      seats_(total),
+      queues_(total),
+      buckets_(std::bit_ceil(total + 1), kNil) {
     for (std::uint32_t i = 0; i + 1 < total; ++i) seats_[i].next = queues_[i].next = i + 1;
     if (total == 0) free_seat_ = free_queue_ = kNil;
 }
 
 std::uint32_t& WaitingRoom::bucket(const Neighbour& neighbour) {
-    const std::size_t hash = std::hash<Address>{}(neighbour.address) + neighbour.interface;
-    return buckets_[(hash >> 32 ^ hash) & (buckets_.size() - 1)];
+    const std::uint64_t hash = pair_hash(seed_, neighbour.address, neighbour.address) + neighbour.interface;
+    return buckets_[hash & (buckets_.size() - 1)];
 }
 
 std::uint32_t WaitingRoom::find(const Neighbour& neighbour) {

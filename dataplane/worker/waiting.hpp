@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "net/address.hpp"
+#include "net/owner.hpp"
 #include "worker/burst.hpp"
 
 namespace oegate {
@@ -21,7 +21,8 @@ class WaitingRoom {
     };
     enum class Put : std::uint8_t { waits, waits_and_ask, full };
 
-    WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total);
+    /// seed: secret, so that no scan of an inside subnet meets one bucket only.
+    WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total, const OwnerSeed& seed);
 
     /// waits_and_ask: the neighbour is to be asked for now (first, or a second passed).
     Put put(const Neighbour& neighbour, rte_mbuf* packet, std::uint64_t now_ns);
@@ -49,6 +50,7 @@ class WaitingRoom {
     std::uint32_t find(const Neighbour& neighbour);
     void remove(std::uint32_t queue);
 
+    OwnerSeed seed_;
     std::uint32_t per_neighbour_;
     std::uint32_t num_waiting_ = 0;
     std::uint32_t free_seat_ = 0, free_queue_ = 0, cursor_ = 0;

@@ -89,7 +89,7 @@ TEST_CASE("own addresses are found, others are foreign, own wins over broadcast"
 TEST_CASE("the waiting room keeps order and bounds whatever comes") {
     SeededRandom random(GENERATE(5u, 6u));
     constexpr std::uint32_t kEach = 5, kTotal = 40;
-    WaitingRoom room(kEach, kTotal);
+    WaitingRoom room(kEach, kTotal, {1, 2});
     std::map<std::uint32_t, std::deque<rte_mbuf*>> model;
     std::uint32_t total = 0;
     std::uintptr_t serial = 0;
