@@ -50,7 +50,7 @@ enum class Origin : std::uint8_t {
 };
 
 /// Where a worker takes up a datagram that another worker handed over.
-enum class Resume : std::uint8_t { none, policy, inbound_clear, decrypt, transmit };
+enum class Resume : std::uint8_t { none, forward, decrypt, transmit };
 
 inline constexpr std::uint32_t kNoNextHop = 0;
 

@@ -84,9 +84,8 @@ void enter_inside(Worker& worker, Burst& routed) {
 
 /// Sends each routed datagram its way: to policy, to the inbound check, or on; what
 /// another worker owns goes there.
-void forward(Worker& worker, Burst& transit) {
+void divide(Worker& worker, Burst& transit) {
     Lanes& lanes = worker.lanes;
-    route(worker, transit);
     lanes.direct.clear();
     lanes.outside.clear();
     lanes.inbound_clear.clear();
@@ -100,7 +99,7 @@ void forward(Worker& worker, Burst& transit) {
         }
         const unsigned to = owner(worker, m.pair);
         if (to != worker.index) {
-            hand_over(worker, packet, to, to_outside ? Resume::policy : Resume::inbound_clear);
+            hand_over(worker, packet, to, Resume::forward);
         } else {
             (to_outside ? lanes.outside : lanes.inbound_clear).push(packet);
         }
@@ -108,6 +107,11 @@ void forward(Worker& worker, Burst& transit) {
     send(worker, lanes.direct);
     leave_outside(worker, lanes.outside);
     enter_inside(worker, lanes.inbound_clear);
+}
+
+void forward(Worker& worker, Burst& transit) {
+    route(worker, transit);
+    divide(worker, transit);
 }
 
 /// ESP to us: what comes out enters the pipeline again as a datagram of the tunnel.
@@ -157,16 +161,12 @@ bool process_handed(Worker& worker) {
         lanes.handed.clear();
         take_over(worker, from, lanes.handed);
         any |= !lanes.handed.empty();
-        lanes.outside.clear();
-        lanes.inbound_clear.clear();
+        lanes.transit.clear();
         lanes.esp.clear();
         for (rte_mbuf* packet : lanes.handed) {
             switch (std::exchange(meta(packet).resume, Resume::none)) {
-                case Resume::policy:
-                    lanes.outside.push(packet);
-                    break;
-                case Resume::inbound_clear:
-                    lanes.inbound_clear.push(packet);
+                case Resume::forward:
+                    lanes.transit.push(packet);
                     break;
                 case Resume::decrypt:
                     lanes.esp.push(packet);
@@ -179,10 +179,9 @@ bool process_handed(Worker& worker) {
                     break;
             }
         }
-        find_routes(worker, lanes.outside);  // next-hop numbers are another loop's
-        leave_outside(worker, lanes.outside);
-        find_routes(worker, lanes.inbound_clear);
-        enter_inside(worker, lanes.inbound_clear);
+        // Next-hop numbers are another loop's, and the way may lead elsewhere by now.
+        find_routes(worker, lanes.transit);
+        divide(worker, lanes.transit);
         open_tunnel(worker, lanes.esp);
     }
     return any;

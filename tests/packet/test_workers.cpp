@@ -65,6 +65,24 @@ TEST_CASE("a full hand-over ring drops under its reason") {
     CHECK(g.sum().handed_over == g.sum().taken_over);
 }
 
+TEST_CASE("a datagram whose route turns outside while it is handed over meets policy") {
+    Gateway g({.num_workers = 2});
+    g.know_neighbours();
+    const ClassRule rules[] = {{*Prefix::parse("10.0.0.0/8"), ClassKind::oe_permissive}};
+    REQUIRE(g.dataplane().tables().set_classes(rules, ClassKind::deny));
+    unsigned i = 1;
+    while (owner(g.worker(), {address(host(i)), address("10.1.0.2")}) != 0) ++i;
+    g.in(kOutside, ethernet(g.mac(kOutside), 0x0800, udp({host(i), "10.1.0.2"}, 1, 2, kHello)));
+    poll_once(g.worker(1), 1);  // receives for the outside port
+    CHECK(g.sum().handed_over == 1);
+    const Route routes[] = {{*Prefix::parse("10.0.0.0/8"), address("10.2.0.254"), kOutside}};
+    REQUIRE(g.dataplane().tables().set_routes(routes));
+    g.turn();
+    CHECK(g.out(kOutside).empty());
+    CHECK(g.sum().held == 1);
+    g.check_ledger();
+}
+
 TEST_CASE("ESP goes to the worker in its SPI") {
     Gateway g({.num_workers = 2});
     for (unsigned to : {0u, 1u, 9u}) {
