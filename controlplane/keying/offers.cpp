@@ -91,8 +91,8 @@ Facts Keying::Impl::facts_of(const ike::WantAuthorization& q) const {
     set(kClassOk, allowed && realm.inside(q.pair.destination));
     if (const auto it = by_pair.find(q.pair.reversed()); it != by_pair.end())
         for (const Child& child : connections.at(it->second).children)
-            if (!child.lost && !child.deleting && child.info.peer != q.peer)
-                set(kWeaker, rank(q.verdict) < rank(child.info.verdict));
+            // Whatever the identity: under a weaker verdict anybody may have claimed it.
+            if (!child.lost && !child.deleting) set(kWeaker, rank(q.verdict) < rank(child.info.verdict));
     // An undelegated source is believed only when it is the IKE source itself.
     set(kSelf, q.peer.kind == Identity::Kind::address && q.peer.address == q.pair.source &&
                    q.remote == q.pair.source);
@@ -141,7 +141,7 @@ void Keying::Impl::answer_source(Offer& o, const discovery::DelegationAnswer& an
     again.verdict = chain;
     if (named && (facts_of(again) & kWeaker) != 0) {
         named = false;
-        o.detail += "; another peer holds the pair under a stronger verdict";
+        o.detail += "; the pair is held under a stronger verdict";
     }
     step_offer(o, named ? Event::source_named : Event::source_unnamed, 0, now);
 }

@@ -90,7 +90,7 @@ namespace oegate::keying {
     X(r_auth, "r.auth", "a published key of the peer verifies")                                      \
     X(r_class, "r.class", "destination is not ours, or the class forbids it")                        \
     X(r_claim, "r.claim", "the peer claims an address that is ours or inside")                       \
-    X(r_weaker, "r.weaker", "another peer holds this pair under a stronger DNS verdict")             \
+    X(r_weaker, "r.weaker", "the pair is held under a stronger DNS verdict")                         \
     X(r_self, "r.self", "the peer speaks for its own address")                                       \
     X(r_source, "r.source", "looking up who may speak for the proposed source")                      \
     X(r_delegated, "r.delegated", "DNS delegates the proposed source to this peer and key")          \

@@ -636,6 +636,14 @@ const Script kScripts[] = {
          REQUIRE(r.authorizations.size() == 1);
          CHECK_FALSE(r.authorizations[0].allowed);
          CHECK(r.lookups.size() == 1);  // only our own
+
+         Rig impostor;  // the same identity under a weaker verdict need not be the same peer
+         impostor.key_pair();
+         w = impostor.offer(kBob);
+         w.verdict = Verdict::insecure;
+         impostor.ask(w);
+         REQUIRE(impostor.authorizations.size() == 1);
+         CHECK_FALSE(impostor.authorizations[0].allowed);
      }},
     {Story::r_self,
      [](Rig& r) {
