@@ -173,8 +173,8 @@ Facts Keying::Impl::facts_of(const Connection& c, const Step& s, Time now) const
             // Exchanges crossed when each side started one at about the same time;
             // a peer that comes back later has forgotten the former (r.identical).
             else
-                set(kCollide, rival.info.initiator != n->initiator && !rival.info.replaces &&
-                                  now - rival.installed < config.timers.hold);
+                set(kCollide, rival.info.initiator != n->initiator && rival.info.peer == n->peer &&
+                                  !rival.info.replaces && now - rival.installed < config.timers.hold);
             set(kSamePeer, rival.info.peer == n->peer);
         }
     } else if (s.child != 0) {
@@ -457,6 +457,14 @@ void Keying::on_child_installed(const NewChild& child, Time now) {
         c = &m.create(child.pair, now);
     }
     if (c->child(child.child) != nullptr) return;
+    if (const Child* replaced = child.replaces ? c->child(*child.replaces) : nullptr)
+        info.verdict = weakest(info.verdict, replaced->info.verdict);  // authorized then, not anew
+    // Two may have been authorized at once: the stronger one was here first.
+    if (!child.initiator && !child.replaces && m.held_stronger(child.pair, info.verdict)) {
+        ++m.counts.stories[static_cast<std::size_t>(Story::r_weaker)];
+        m.actions.push_back(DeleteChild{child.child});
+        return;
+    }
     Step s{Event::child_installed, "gateway " + child.remote.text() + ", identity " + child.peer.text()};
     s.new_child = &info;
     m.step(*c, std::move(s), now);

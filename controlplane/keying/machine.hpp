@@ -173,6 +173,7 @@ class Keying::Impl {
     void erase_offer(ConnectionId id);
     bool offer_limit_reached(const Address& peer) const;
     bool step_offer(Offer& o, Event event, Facts facts, Time now);
+    bool held_stronger(const Pair& pair, Verdict verdict) const;
     Facts facts_of(const ike::WantAuthorization& question) const;
     void answer_keys(Offer& o, const discovery::KeyAnswer& answer, Time now);
     void answer_source(Offer& o, const discovery::DelegationAnswer& answer, Time now);

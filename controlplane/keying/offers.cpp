@@ -81,6 +81,15 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
     return true;
 }
 
+/// Whatever the identity: under a weaker verdict anybody may have claimed it.
+bool Keying::Impl::held_stronger(const Pair& pair, Verdict verdict) const {
+    const auto it = by_pair.find(pair);
+    return it != by_pair.end() &&
+           std::ranges::any_of(connections.at(it->second).children, [&](const Child& child) {
+               return !child.lost && !child.deleting && rank(child.info.verdict) > rank(verdict);
+           });
+}
+
 Facts Keying::Impl::facts_of(const ike::WantAuthorization& q) const {
     Facts f = 0;
     const auto set = [&f](Facts bit, bool on) { f |= on ? bit : 0; };
@@ -89,10 +98,7 @@ Facts Keying::Impl::facts_of(const ike::WantAuthorization& q) const {
     const bool allowed = kind == ClassKind::oe_permissive || kind == ClassKind::oe_paranoid ||
                          kind == ClassKind::oe_accept_only;
     set(kClassOk, allowed && realm.inside(q.pair.destination));
-    if (const auto it = by_pair.find(q.pair.reversed()); it != by_pair.end())
-        for (const Child& child : connections.at(it->second).children)
-            // Whatever the identity: under a weaker verdict anybody may have claimed it.
-            if (!child.lost && !child.deleting) set(kWeaker, rank(q.verdict) < rank(child.info.verdict));
+    set(kWeaker, held_stronger(q.pair.reversed(), q.verdict));
     // An undelegated source is believed only when it is the IKE source itself.
     set(kSelf, q.peer.kind == Identity::Kind::address && q.peer.address == q.pair.source &&
                    q.remote == q.pair.source);

@@ -644,6 +644,17 @@ const Script kScripts[] = {
          impostor.ask(w);
          REQUIRE(impostor.authorizations.size() == 1);
          CHECK_FALSE(impostor.authorizations[0].allowed);
+
+         Rig raced;  // authorized before the stronger one was installed
+         raced.key_pair();
+         auto late = raced.child(9, false);
+         late.peer = Identity::of(kSgC);
+         late.verdict = Verdict::insecure;
+         raced.installed(late);
+         REQUIRE(raced.deletes.size() == 1);
+         CHECK(raced.deletes[0].child == 9);
+         raced.pass(1s);
+         CHECK(raced.policies.back().child == 1);
      }},
     {Story::r_self,
      [](Rig& r) {
