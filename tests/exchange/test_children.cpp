@@ -95,6 +95,45 @@ TEST_CASE("a child is rekeyed by either side; whoever asked deletes the old one"
     check_same_pair(p.a, p.b);
 }
 
+TEST_CASE("a peer that rekeys and never deletes gets no SA for each", "[exchange]") {
+    Pairing p([](Settings& s) { s.key_log = true; });
+    p.key_up();
+    const IkeSaStatus channel = p.a.engine->status().front();
+    std::vector<std::string> fields{""};  // of A's IKE key line: SPIi,SPIr,SK_ei,...
+    for (const char c : p.a.key_log.front())
+        if (c == ',')
+            fields.emplace_back();
+        else
+            fields.back().push_back(c);
+    REQUIRE(fields.size() > 2);
+    Bytes sk_ei;
+    for (std::size_t i = 0; i + 1 < fields[2].size(); i += 2)
+        sk_ei.push_back(static_cast<std::uint8_t>(std::stoul(fields[2].substr(i, 2), nullptr, 16)));
+    SkSealer sealer{Secret(std::move(sk_ei))};
+
+    std::uint32_t spi = p.b.installed.front().spi_out;
+    for (std::uint32_t id = 2; id < 30; ++id) {
+        wire::Payloads request;
+        request.add(wire::Notify::of_esp(wire::NotifyType::rekey_sa, spi));
+        request.add(wire::offer_esp(config::Ike{}, 0x70000000 + id, false));
+        request.add(wire::Nonce{Bytes(32, static_cast<std::uint8_t>(id))});
+        v2::add_selectors(request, p.pair);
+        const wire::Header header{.spi_initiator = channel.spi_initiator,
+                                  .spi_responder = channel.spi_responder,
+                                  .exchange = wire::ExchangeType::create_child_sa,
+                                  .initiator = true,
+                                  .response = false,
+                                  .message_id = id};
+        p.world.hand_over({channel.local, channel.remote, sealer.seal(header, request), "forged"});
+        p.world.wire.clear();  // its answers matter to nobody
+        spi = p.b.installed.back().spi_out;
+    }
+    CHECK(p.b.installed.size() == 5);  // the first, and four beside it
+    CHECK(p.b.spis.in_use.size() == 5);
+    CHECK(p.b.noticed("without a delete"));
+    CHECK(p.b.num_established() == 1);
+}
+
 TEST_CASE("rekeys that collide leave one child, and both sides the same", "[exchange]") {
     // Ten pairings have other nonces: both outcomes are met.
     bool a_won = false, b_won = false;

@@ -35,6 +35,13 @@ Judged judge_rekey(Turn& turn, const wire::Notify& rekey, const Pair& pair) {
     if (old->peer_view() != pair)
         return {wire::NotifyType::ts_unacceptable, "REKEY_SA with the selectors of another pair", nullptr,
                 pair};
+    const auto is_former = [&](ChildId id) {
+        const Child* child = turn.core.find_child(id);
+        return child != nullptr && child->state == ChildState::superseded && child->pair == old->pair;
+    };
+    if (std::count_if(turn.sa.children.begin(), turn.sa.children.end(), is_former) >= kMaxSuperseded)
+        return {wire::NotifyType::temporary_failure,
+                "REKEY_SA without a delete of the children replaced before", nullptr, pair};
     return {wire::NotifyType::none, {}, old, pair};
 }
 

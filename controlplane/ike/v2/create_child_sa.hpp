@@ -10,6 +10,9 @@ namespace oegate::ike::v2 {
 inline constexpr unsigned kMaxChildAttempts = 5;
 /// Children of one IKE SA; then NO_ADDITIONAL_SAS.
 inline constexpr std::size_t kMaxChildren = 1024;
+/// Children of one pair that the peer has replaced and not deleted yet: each holds an
+/// inbound SA, and only the peer would end it before its lifetime does.
+inline constexpr std::ptrdiff_t kMaxSuperseded = 4;
 
 /// A new child on this established IKE SA, queued.
 Child& queue_child(Turn& turn, const Pair& pair, ConnectionId connection, std::optional<ChildId> replaces);
