@@ -534,6 +534,24 @@ TEST_CASE("an SA that cannot be installed is taken back", "[exchange]") {
     CHECK(p.b.spis.in_use.size() == p.b.live.size());
 }
 
+TEST_CASE("a child that the peer deletes while its keys are made is not installed", "[exchange]") {
+    Pairing p;
+    p.key_up();
+    p.a.initiate(p.b, {p.anna, p.bert}, 2);
+    p.world.hand_over(p.world.take());
+    const Datagram answer = p.world.take();
+    p.b.engine->delete_child(p.b.live.rbegin()->first, p.world.now);
+    p.world.settle();
+    const Datagram request = p.world.take();
+    // Both arrive before the crypto pool gets to A's Diffie-Hellman.
+    p.a.engine->on_datagram(answer.to, answer.from, answer.bytes, p.world.now);
+    p.a.engine->on_datagram(request.to, request.from, request.bytes, p.world.now);
+    p.world.run();
+    REQUIRE(p.a.failed.size() == 1);
+    CHECK(p.a.failed.front().failure == Failure::child_refused);
+    check_same_pair(p.a, p.b);
+}
+
 TEST_CASE("traffic selectors are narrowed to the one host pair that they name", "[exchange]") {
     using wire::PayloadType;
     using wire::TrafficSelector;

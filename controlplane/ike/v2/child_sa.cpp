@@ -380,6 +380,10 @@ void end_by_peer(Turn& turn) {
     end_child(turn, child, reason);
 }
 
+void taken_back(Turn& turn) {
+    fail_child(turn, *turn.child, Failure::child_refused, "the peer deleted the child at once");
+}
+
 void end_closed(Turn& turn) {
     end_child(turn, *turn.child, turn.child->close_reason.value_or(ChildGone::Reason::deleted_by_us));
 }

@@ -46,6 +46,7 @@ void queue_delete(Turn&);
 void queue_rekey_delete(Turn&);
 void mark_superseded(Turn&);
 void end_by_peer(Turn&);
+void taken_back(Turn&);  // initiator: the peer thought better of it before we were ready
 void end_closed(Turn&);
 void lose(Turn&);
 }  // namespace child
@@ -210,6 +211,12 @@ inline constexpr std::array kChildSaRows{
              ChildEvent::delete_received,
              {},
              child::end_by_peer,
+             ChildState::gone},
+    ChildRow{"g.child",
+             ChildState::deriving,
+             ChildEvent::delete_received,
+             {},
+             child::taken_back,
              ChildState::gone},
     ChildRow{"k.rekey-peer",
              ChildState::superseded,
