@@ -113,6 +113,14 @@ struct InstallChild {
     /// s.both: the lower of the two nonces of the exchange that made this child;
     /// the child with the lowest of the four is closed by its creator.
     Bytes lowest_nonce;
+
+    /// Every copy on the way wipes its keys when it goes.
+    ~InstallChild() {
+        for (SaKey* key : {&inbound, &outbound}) {
+            oegate::zeroise(key->key);
+            oegate::zeroise(key->salt);
+        }
+    }
 };
 
 /// The child is no more: delete received or sent, or its IKE SA is gone.
@@ -204,7 +212,7 @@ struct Counters {
     std::uint64_t repeated = 0;          // requests answered from the cache, or met with silence
     std::uint64_t refused_requests = 0;  // IKE_SA_INIT without a common proposal
     std::uint64_t cookies_sent = 0;
-    std::uint64_t half_open_dropped = 0;  // over the bound even with a cookie
+    std::uint64_t half_open_dropped = 0;  // over a bound that a cookie does not lift
     std::uint64_t half_open_expired = 0;
     std::uint64_t notices_suppressed = 0;
     std::uint64_t num_refused = 0;                  // sum of the following
