@@ -103,6 +103,7 @@ std::uint64_t Core::draw_spi(Serial serial) {
 
 void Core::pass_channel(IkeSa& from, IkeSa& to) {
     std::swap(from.channel, to.channel);
+    std::swap(from.counted_channel, to.counted_channel);
     by_channel_[from.channel] = from.serial;
     by_channel_[to.channel] = to.serial;
 }
@@ -111,6 +112,7 @@ void Core::bury(IkeSa& sa) {
     if (sa.buried) return;
     leave_half_open(sa);
     leave_exchange(sa);
+    leave_channel(sa);
     sa.buried = true;
     sa_graves_.push_back(sa.serial);
 }
@@ -268,6 +270,20 @@ void Core::leave_half_open(IkeSa& sa) {
     if (found != half_open_.end() && --found->second == 0) half_open_.erase(found);
 }
 
+void Core::enter_channel(IkeSa& sa) {
+    sa.counted_channel = true;
+    ++num_channels_;
+    ++channels_[source_block(sa.remote.address)];
+}
+
+void Core::leave_channel(IkeSa& sa) {
+    if (!sa.counted_channel) return;
+    sa.counted_channel = false;
+    --num_channels_;
+    const auto found = channels_.find(source_block(sa.remote.address));
+    if (found != channels_.end() && --found->second == 0) channels_.erase(found);
+}
+
 void Core::enter_exchange(IkeSa& sa) {
     sa.counted_exchange = true;
     ++num_exchanges;
@@ -284,9 +300,13 @@ bool Core::wants_cookie(const Address& remote) const {
     return found != half_open_.end() && found->second >= settings.ike.half_open_per_source;
 }
 
-/// A cookie proves an address, not good will: who owns addresses is bounded too.
+/// A cookie proves an address and a key an identity, neither good will: who owns them
+/// is bounded too.
 bool Core::overfull(const Address& remote) const {
     if (num_half_open_ >= std::max(settings.ike.half_open_total, 16u) * 8) return true;
+    const auto opened = channels_.find(source_block(remote));
+    if (opened != channels_.end() && opened->second >= kMaxChannelsPerSource) return true;
+    if (num_channels_ >= kMaxChannels) return true;
     const auto found = half_open_.find(source_block(remote));
     return found != half_open_.end() && found->second >= settings.ike.half_open_per_source * 4;
 }

@@ -39,6 +39,11 @@ struct Waiting {
     Time deadline{};
 };
 
+/// Established IKE SAs that others have opened, of one /32 or /64 and in total: a key
+/// in DNS is cheap, so who is authenticated is bounded like everybody.
+inline constexpr unsigned kMaxChannelsPerSource = 256;
+inline constexpr unsigned kMaxChannels = 65536;
+
 class Core {
   public:
     Core(const Settings& settings, const PrivateKey& key, Random& random, SpiAllocator& spis,
@@ -104,6 +109,8 @@ class Core {
     std::map<InitKey, Serial> init_requests;
     void enter_half_open(IkeSa& sa);
     void leave_half_open(IkeSa& sa);
+    void enter_channel(IkeSa& sa);
+    void leave_channel(IkeSa& sa);
     bool wants_cookie(const Address& remote) const;
     bool overfull(const Address& remote) const;
 
@@ -128,6 +135,8 @@ class Core {
     std::vector<ChildId> child_graves_;
     std::map<Address, unsigned> half_open_;  // by /32 or /64
     unsigned num_half_open_ = 0;
+    std::map<Address, unsigned> channels_;  // that strangers opened, by /32 or /64
+    unsigned num_channels_ = 0;
     Serial last_serial_ = 0;
     IkeSaId last_channel_ = 0;
     ChildId last_child_ = 0;

@@ -73,6 +73,7 @@ void end_ike_sa(Turn& turn, ChildGone::Reason reason, Failure failure, const std
     sa.successor = sa.rival = 0;
     core.leave_half_open(sa);
     core.leave_exchange(sa);
+    core.leave_channel(sa);
     sa.out = {};
     sa.give_up = sa.late = sa.rekey_at = sa.expires = sa.idle_at = kNever;
     if (sa.in.answer.empty()) {

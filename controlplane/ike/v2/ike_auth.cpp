@@ -101,6 +101,7 @@ void establish(Turn& turn) {
     sa.give_up = sa.late = kNever;
     core.leave_half_open(sa);
     core.leave_exchange(sa);
+    if (!sa.initiator) core.enter_channel(sa);
     core.silent_until.erase(sa.remote.address);
     core.lost_peers.erase({sa.own, sa.peer});
     set_lifetimes(core, sa, turn.now);

@@ -102,6 +102,7 @@ struct IkeSa {
     bool buried = false;
     bool counted_half_open = false;
     bool counted_exchange = false;
+    bool counted_channel = false;
     std::optional<std::tuple<Endpoint, std::uint64_t, Bytes>> init_key;  // responder: remote, SPIi, Ni
     bool nat = false;
     std::uint64_t spi_i = 0, spi_r = 0;

@@ -197,7 +197,8 @@ void on_init_request(Core& core, const Endpoint& local, const Endpoint& remote, 
     if (core.overfull(remote.address)) {
         ++core.counters.half_open_dropped;
         core.notice(Notice::Level::warning, remote,
-                    "too many half-open exchanges from this source even with cookies; dropped", now);
+                    "too many half-open exchanges or open channels of this source, or in total; dropped",
+                    now);
         return;
     }
     if (core.wants_cookie(remote.address)) {
