@@ -119,6 +119,7 @@ void Core::bury(IkeSa& sa) {
 
 void Core::bury(Child& child) {
     if (child.buried) return;
+    leave_child(child);
     child.buried = true;
     child.state = ChildState::gone;
     child_graves_.push_back(child.id);
@@ -240,7 +241,10 @@ void Core::finish() {
         IkeSa& sa = *found->second;
         if (sa.init_key) init_requests.erase(*sa.init_key);
         if (sa.armed != kNever) timers_.erase({sa.armed, serial});
-        for (const ChildId id : sa.children) children_.erase(id);
+        for (const ChildId id : sa.children) {
+            if (Child* child = find_child(id)) leave_child(*child);
+            children_.erase(id);
+        }
         const auto spi = by_spi_.find(sa.own_spi());
         if (spi != by_spi_.end() && spi->second == serial) by_spi_.erase(spi);
         const auto channel = by_channel_.find(sa.channel);
@@ -282,6 +286,23 @@ void Core::leave_channel(IkeSa& sa) {
     --num_channels_;
     const auto found = channels_.find(source_block(sa.remote.address));
     if (found != channels_.end() && --found->second == 0) channels_.erase(found);
+}
+
+bool Core::too_many_children(const IkeSa& sa) const {
+    const auto found = children_of_source_.find(source_block(sa.remote.address));
+    return found != children_of_source_.end() && found->second >= kMaxChildrenPerSource;
+}
+
+void Core::enter_child(const IkeSa& sa, Child& child) {
+    child.counted_under = source_block(sa.remote.address);
+    ++children_of_source_[*child.counted_under];
+}
+
+void Core::leave_child(Child& child) {
+    if (!child.counted_under) return;
+    const auto found = children_of_source_.find(*child.counted_under);
+    if (found != children_of_source_.end() && --found->second == 0) children_of_source_.erase(found);
+    child.counted_under.reset();
 }
 
 void Core::enter_exchange(IkeSa& sa) {

@@ -43,6 +43,9 @@ struct Waiting {
 /// in DNS is cheap, so who is authenticated is bounded like everybody.
 inline constexpr unsigned kMaxChannelsPerSource = 256;
 inline constexpr unsigned kMaxChannels = 65536;
+/// Children that one /32 or /64 has made, over all its channels: who keys every address
+/// of a network uses up his own budget, not the inbound SAs of all.
+inline constexpr unsigned kMaxChildrenPerSource = 2048;
 
 class Core {
   public:
@@ -111,6 +114,9 @@ class Core {
     void leave_half_open(IkeSa& sa);
     void enter_channel(IkeSa& sa);
     void leave_channel(IkeSa& sa);
+    bool too_many_children(const IkeSa& sa) const;
+    void enter_child(const IkeSa& sa, Child& child);
+    void leave_child(Child& child);
     bool wants_cookie(const Address& remote) const;
     bool overfull(const Address& remote) const;
 
@@ -137,6 +143,7 @@ class Core {
     unsigned num_half_open_ = 0;
     std::map<Address, unsigned> channels_;  // that strangers opened, by /32 or /64
     unsigned num_channels_ = 0;
+    std::map<Address, unsigned> children_of_source_;  // that strangers made, likewise
     Serial last_serial_ = 0;
     IkeSaId last_channel_ = 0;
     ChildId last_child_ = 0;

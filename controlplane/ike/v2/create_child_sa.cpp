@@ -59,8 +59,11 @@ Judged judge(Turn& turn) {
                 {}};
     if (const auto* rekey = payloads.notify(wire::NotifyType::rekey_sa))
         return judge_rekey(turn, *rekey, *pair);
-    if (turn.sa.children.size() >= kMaxChildren)
-        return {wire::NotifyType::no_additional_sas, "more children than one IKE SA may have", nullptr, {}};
+    if (turn.sa.children.size() >= kMaxChildren || turn.core.too_many_children(turn.sa))
+        return {wire::NotifyType::no_additional_sas,
+                "more children than one IKE SA or one source may have",
+                nullptr,
+                {}};
     return {wire::NotifyType::none, {}, nullptr, *pair};
 }
 
@@ -253,6 +256,7 @@ void on_request(Turn& turn) {
             ours->rival_nonce = std::min(child.ni, child.nr);
     }
     turn.sa.idle_at = kNever;
+    core.enter_child(turn.sa, child);
     ask_authorization(turn, child);
 }
 

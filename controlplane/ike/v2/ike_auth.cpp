@@ -419,6 +419,11 @@ void check(Turn& turn) {
 void open_first_child(Turn& turn) {
     IkeSa& sa = turn.sa;
     const Pair pair = *narrow_to_pair(sa.auth_payloads);
+    if (turn.core.too_many_children(sa)) {
+        turn.notify = wire::NotifyType::no_additional_sas;
+        turn.core.raise(turn, SaEvent::child_settled);
+        return;
+    }
     Child& child = turn.core.make_child(sa, pair.reversed());
     child.first = true;
     child.created = turn.now;
@@ -426,6 +431,7 @@ void open_first_child(Turn& turn) {
     child.ni = sa.ni;
     child.nr = sa.nr;
     sa.first_child = child.id;
+    turn.core.enter_child(sa, child);
     accept_offer(turn, child);
     ask_authorization(turn, child);
 }

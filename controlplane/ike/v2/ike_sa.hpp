@@ -69,7 +69,8 @@ struct Child {
     bool delete_sent = false;
     bool buried = false;
     bool failure_reported = false;
-    Pair pair;  // outbound: source is our host
+    std::optional<Address> counted_under;  // responder: the peer's /32 or /64
+    Pair pair;                             // outbound: source is our host
     std::uint32_t spi_in = 0, spi_out = 0;
     wire::ChildSuite suite;
     Bytes ni, nr;
