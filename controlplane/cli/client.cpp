@@ -58,7 +58,7 @@ bool wait_for(int fd, short events, SteadyTime deadline) {
 
 Response ask(const std::string& path, const manage::Request& request, std::chrono::milliseconds timeout) {
     const SteadyTime deadline = std::chrono::steady_clock::now() + timeout;
-    const Response late =
+    Response late =
         failure(Status::timed_out, fmt::format("oegated did not answer within {} ms\n", timeout.count()));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;

@@ -126,7 +126,7 @@ void Gateway::Impl::carry(ike::InstallChild& e, Time now) {
     const std::uint32_t spi = e.spi_in;
     installing[id] = {id,       e.connection, e.initiator, e.replaces,    e.pair,
                       e.remote, e.peer,       e.verdict,   e.lowest_nonce};
-    if (sa.install(std::move(e), now)) return;
+    if (sa.install(e, now)) return;
     installing.erase(id);
     sa.release(spi);
     ++no_slot;

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
+#include <string>
 
 #include "ike/crypto/openssl.hpp"
 
@@ -63,10 +63,9 @@ std::size_t prf_len(PrfId prf) {
 Secret prf(PrfId id, ByteView key, std::initializer_list<ByteView> parts) {
     MacContextPtr context(EVP_MAC_CTX_new(hmac()));
     must(context != nullptr);
-    char name[16];
-    const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, std::strcpy(name, digest_name(id)), 0),
-        OSSL_PARAM_construct_end()};
+    std::string name = digest_name(id);
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0),
+                                 OSSL_PARAM_construct_end()};
     static constexpr std::uint8_t kNoKey = 0;  // a null pointer means "keep the key"
     must(EVP_MAC_init(context.get(), key.empty() ? &kNoKey : key.data(), key.size(), params));
     for (ByteView part : parts) must(EVP_MAC_update(context.get(), part.data(), part.size()));

@@ -76,12 +76,14 @@ enum class SaEvent : std::uint8_t {
 
 /// Facts that rows of the IKE SA machine may ask for.
 struct SaFact {
-    static constexpr std::uint32_t retry_left = 1;       // cookies and groups are bounded
-    static constexpr std::uint32_t offer_ok = 2;         // the first child's offer is acceptable
-    static constexpr std::uint32_t child_busy = 4;       // we are creating, rekeying or closing a child
-    static constexpr std::uint32_t rekey_under_way = 8;  // our rekey of this IKE SA is under way
-    static constexpr std::uint32_t fatal = 32;           // INVALID_SYNTAX (RFC 7296 §2.21.3)
-    static constexpr std::uint32_t rival = 16;           // the peer's successor is held (RFC 7296 §2.8.1)
+    enum : std::uint32_t {
+        retry_left = 1,       // cookies and groups are bounded
+        offer_ok = 2,         // the first child's offer is acceptable
+        child_busy = 4,       // we are creating, rekeying or closing a child
+        rekey_under_way = 8,  // our rekey of this IKE SA is under way
+        fatal = 32,           // INVALID_SYNTAX (RFC 7296 §2.21.3)
+        rival = 16,           // the peer's successor is held (RFC 7296 §2.8.1)
+    };
 };
 
 #define OEGATE_CHILD_STATES(X)                                                    \
@@ -133,10 +135,12 @@ enum class ChildEvent : std::uint8_t {
 
 /// Facts that rows of the child machine may ask for.
 struct ChildFact {
-    static constexpr std::uint32_t pfs = 1;          // a Diffie-Hellman of its own
-    static constexpr std::uint32_t retry_left = 2;   // TEMPORARY_FAILURE and groups are bounded
-    static constexpr std::uint32_t unwanted = 4;     // closed meanwhile, or redundant (RFC 7296 §2.8.1)
-    static constexpr std::uint32_t delete_sent = 8;  // ours; crossed with the peer's (RFC 7296 §1.4.1)
+    enum : std::uint32_t {
+        pfs = 1,          // a Diffie-Hellman of its own
+        retry_left = 2,   // TEMPORARY_FAILURE and groups are bounded
+        unwanted = 4,     // closed meanwhile, or redundant (RFC 7296 §2.8.1)
+        delete_sent = 8,  // ours; crossed with the peer's (RFC 7296 §1.4.1)
+    };
 };
 
 std::string_view to_text(SaState);
