@@ -105,8 +105,8 @@ Event event_of(ike::ChildGone::Reason reason) {
 
 }  // namespace
 
-Child* Connection::child(ike::ChildId id_) {
-    const auto it = std::ranges::find_if(children, [&](const Child& x) { return x.info.child == id_; });
+Child* Connection::child(ike::ChildId wanted) {
+    const auto it = std::ranges::find_if(children, [&](const Child& x) { return x.info.child == wanted; });
     return it == children.end() ? nullptr : &*it;
 }
 
@@ -190,7 +190,7 @@ Facts Keying::Impl::facts_of(const Connection& c, const Step& s, Time now) const
     return f;
 }
 
-bool Keying::Impl::step(Connection& c, Step s, Time now) {
+bool Keying::Impl::step(Connection& c, const Step& s, Time now) {
     const Row* row = find_row(c.state, s.event, facts_of(c, s, now));
     if (row == nullptr) {
         refuse_event(c.pair, c.state, s.event, s.detail);
@@ -362,7 +362,7 @@ void Keying::on_miss(const Miss& miss, Time now) {
                (fresh.match.prefix ? " of " + fresh.match.prefix->text() : " by default");
     if (full) s.facts = kFull;
     const ConnectionId id = fresh.id;
-    if (!m.step(fresh, std::move(s), now)) {
+    if (!m.step(fresh, s, now)) {
         m.erase(id);
         return;
     }

@@ -76,7 +76,7 @@ struct Connection {
     std::deque<StoryLine> story;
     std::optional<std::uint64_t> final_packets;
 
-    Child* child(ike::ChildId id_);
+    Child* child(ike::ChildId wanted);
     const discovery::Candidate* candidate() const {
         return at < candidates.size() ? &candidates[at] : nullptr;
     }
@@ -138,7 +138,7 @@ class Keying::Impl {
     bool limit_reached(const Address& source) const;
     Facts facts_of(const Connection& c, const Step& step, Time now) const;
     /// The one function that changes a connection's state. false: no row.
-    bool step(Connection& c, Step step, Time now);
+    bool step(Connection& c, const Step& step, Time now);
     void rearm(Connection& c);
     void fire(ConnectionId id, Time now);
     void say(const Pair& pair, State from, State to, const Row& row, const std::string& detail);

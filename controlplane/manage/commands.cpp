@@ -101,7 +101,7 @@ std::vector<double> Commands::loads() const {
     return loads;
 }
 
-void Commands::run(const Request& request, Reply reply) {
+void Commands::run(const Request& request, const Reply& reply) {
     const Verb* verb = find_verb(request.verb);
     if (verb == nullptr)
         return reply(usage("unknown command " + quoted(request.verb) + ": oegate --help lists them"));
@@ -154,7 +154,10 @@ void Commands::show_flows(const Arguments& arguments, const Reply& reply) {
         const auto source = address_argument(arguments[0], reply);
         if (!source) return;
         std::optional<Address> destination;
-        if (arguments.size() > 1 && !(destination = address_argument(arguments[1], reply))) return;
+        if (arguments.size() > 1) {
+            destination = address_argument(arguments[1], reply);
+            if (!destination) return;
+        }
         request.keep = [source = *source, destination](const SnapshotRecord& record) {
             return record.kind == SnapshotRecord::Kind::flow && record.flow.pair.source == source &&
                    (!destination || record.flow.pair.destination == *destination);
@@ -169,8 +172,14 @@ void Commands::show_flows(const Arguments& arguments, const Reply& reply) {
 void Commands::show_tunnels(const Arguments& arguments, const Reply& reply) {
     std::optional<Address> source;
     std::optional<Address> destination;
-    if (!arguments.empty() && !(source = address_argument(arguments[0], reply))) return;
-    if (arguments.size() > 1 && !(destination = address_argument(arguments[1], reply))) return;
+    if (!arguments.empty()) {
+        source = address_argument(arguments[0], reply);
+        if (!source) return;
+    }
+    if (arguments.size() > 1) {
+        destination = address_argument(arguments[1], reply);
+        if (!destination) return;
+    }
     const auto chosen = [source, destination](const Pair& pair) {
         return (!source || pair.source == *source) && (!destination || pair.destination == *destination);
     };

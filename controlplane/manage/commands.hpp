@@ -20,7 +20,7 @@ class Commands {
     /// All must outlive the commands. log: for `show log` only; may be null.
     Commands(Provider& provider, const Log* log, WallClock wall, std::function<Time()> now);
 
-    void run(const Request& request, Reply reply);
+    void run(const Request& request, const Reply& reply);
 
     /// Samples the workers' cycle counters, so that `show status` tells the load of
     /// the last seconds; call when next_deadline() has come.

@@ -143,7 +143,7 @@ void Server::run_next(ClientId id) {
         return;
     }
     const std::size_t line_end = client.in.find('\n');
-    if (line_end == std::string::npos || line_end > kMaxRequestBytes) {
+    if (line_end > kMaxRequestBytes) {  // npos is
         if (client.in.size() > kMaxRequestBytes) {
             client.in.clear();
             client.end = true;

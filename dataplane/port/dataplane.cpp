@@ -214,7 +214,7 @@ Status launch_workers(DataplaneParts& parts) {
         auto launch = std::make_unique<Launch>(Launch{worker.get(), &parts.stopping});
         if (rte_eal_remote_launch(worker_main, launch.get(), worker->index + 1) != 0)
             return fail(fmt::format("worker {} cannot be launched: its lcore is busy", worker->index));
-        launch.release();  // worker_main owns it now
+        static_cast<void>(launch.release());  // worker_main owns it now
     }
     return {};
 }
