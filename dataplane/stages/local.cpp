@@ -122,15 +122,15 @@ void local(Worker& worker, Burst& ours, Burst& esp) {
     for (rte_mbuf* packet : ours) {
         const Meta& m = meta(packet);
         const auto protocol = static_cast<Protocol>(m.protocol);
-        if (m.origin == Origin::decrypted) {
-            drop(worker, packet, Drop::own_unserved);  // an answer would leave in the clear
-        } else if (m.fragment) {
+        // An answer to what came out of a tunnel would leave in the clear.
+        const bool served = m.origin != Origin::decrypted;
+        if (served && m.fragment) {
             drop(worker, packet, protocol == Protocol::esp ? Drop::esp_fragment : Drop::own_fragment);
-        } else if (protocol == Protocol::esp) {
+        } else if (served && protocol == Protocol::esp) {
             local_esp(worker, packet, esp);
-        } else if (protocol == (m.family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6)) {
+        } else if (served && protocol == (m.family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6)) {
             local_icmp(worker, packet);
-        } else if (protocol == Protocol::udp) {
+        } else if (served && protocol == Protocol::udp) {
             local_udp(worker, packet);
         } else {
             drop(worker, packet, Drop::own_unserved);
