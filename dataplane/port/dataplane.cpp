@@ -166,7 +166,6 @@ Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSee
     w.idle = d.idle;
     w.pool = parts.pool;
     w.icmp_on_deny = d.icmp_on_deny;
-    w.clear_grace_ns = static_cast<std::uint64_t>(d.clear_grace.count());
     w.ports = use_ports(parts, index, w.num_workers);
     w.handoff_to.resize(w.num_workers);
     w.handoff_from.resize(w.num_workers);

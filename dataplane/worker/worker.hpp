@@ -107,7 +107,6 @@ struct alignas(64) Worker {
     IdleMode idle = IdleMode::busy;
     rte_mempool* pool = nullptr;
     bool icmp_on_deny = true;
-    std::uint64_t clear_grace_ns = 0;
 
     // Owned.
     std::vector<PortUse> ports;
