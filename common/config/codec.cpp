@@ -246,8 +246,20 @@ const std::vector<Word<InterfaceRole>>& words(InterfaceRole) {
     return kWords;
 }
 const std::vector<Word<IdleMode>>& words(IdleMode) {
-    static const std::vector<Word<IdleMode>> kWords{{IdleMode::busy, "busy"},
-                                                    {IdleMode::adaptive, "adaptive"}};
+    static const std::vector<Word<IdleMode>> kWords{
+        {IdleMode::busy, "busy"}, {IdleMode::adaptive, "adaptive"}, {IdleMode::interrupt, "interrupt"}};
+    return kWords;
+}
+const std::vector<Word<SourceCheck>>& words(SourceCheck) {
+    static const std::vector<Word<SourceCheck>> kWords{{SourceCheck::automatic, "automatic"},
+                                                       {SourceCheck::off, "off"},
+                                                       {SourceCheck::loose, "loose"},
+                                                       {SourceCheck::strict, "strict"}};
+    return kWords;
+}
+const std::vector<Word<DfPolicy>>& words(DfPolicy) {
+    static const std::vector<Word<DfPolicy>> kWords{
+        {DfPolicy::copy, "copy"}, {DfPolicy::set, "set"}, {DfPolicy::clear, "clear"}};
     return kWords;
 }
 const std::vector<Word<HugePages>>& words(HugePages) {
@@ -261,8 +273,14 @@ const std::vector<Word<DhGroup>>& words(DhGroup) {
     return kWords;
 }
 const std::vector<Word<EspSuite>>& words(EspSuite) {
-    static const std::vector<Word<EspSuite>> kWords{{EspSuite::aes_gcm_16_128, "aes128-gcm16"},
-                                                    {EspSuite::aes_gcm_16_256, "aes256-gcm16"}};
+    // Weak ones belong to the legacy profile, which is not there to be turned on yet, and
+    // integrity alone is not what an opportunistic peer may choose.
+    static const std::vector<Word<EspSuite>> kWords = [] {
+        std::vector<Word<EspSuite>> words;
+        for (const EspSuiteFacts& f : kEspSuites)
+            if (!f.legacy && f.key_len != 0) words.push_back({f.suite, f.name.data()});
+        return words;
+    }();
     return kWords;
 }
 const std::vector<Word<LogLevel>>& words(LogLevel) {

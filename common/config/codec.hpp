@@ -42,6 +42,8 @@ struct Word {
 const std::vector<Word<ClassKind>>& words(ClassKind);
 const std::vector<Word<InterfaceRole>>& words(InterfaceRole);
 const std::vector<Word<IdleMode>>& words(IdleMode);
+const std::vector<Word<SourceCheck>>& words(SourceCheck);
+const std::vector<Word<DfPolicy>>& words(DfPolicy);
 const std::vector<Word<HugePages>>& words(HugePages);
 const std::vector<Word<DhGroup>>& words(DhGroup);
 const std::vector<Word<EspSuite>>& words(EspSuite);

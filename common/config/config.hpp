@@ -25,6 +25,11 @@ struct Interface {
     std::uint16_t vlan = 0;    // 0: untagged
     std::uint16_t mtu = 1500;  // 1280..9000, IP bytes
     std::vector<InterfaceAddress> addresses;
+    SourceCheck source_check = SourceCheck::automatic;
+    bool directed_broadcast = false;  // RFC 2644
+    bool ip_options = false;          // forward datagrams with IPv4 options (RFC 7126)
+    bool source_route = false;        // and those that say their own way
+    bool mss_clamp = true;            // of TCP SYNs that leave or come through a tunnel
 };
 
 struct StaticRoute {
@@ -47,12 +52,22 @@ struct Dataplane {
     std::uint32_t flows_per_worker = 65536;  // 1,024..4,194,304
     std::uint32_t sas_per_worker = 16384;    // per direction; 64..1,048,576
     std::uint32_t held_per_worker = 4096;    // datagrams in hold
+    std::uint32_t held_per_source = 64;      // of them from one address
     std::uint32_t neighbours = 4096;
     std::uint32_t waiting_per_neighbour = 16;
     std::uint32_t waiting_total = 1024;  // per worker
     std::uint32_t routes = 65536;
     std::uint16_t descriptors = 512;      // per queue
     std::uint32_t replay_window = 1024;   // packets; RFC 4303 §3.4.3 recommends at least 64
+    DfPolicy df = DfPolicy::copy;         // of the outer header (RFC 4301 §8.1)
+    bool copy_dscp = true;                // to the outer header (RFC 4301 §5.1.2.1)
+    std::uint8_t dscp = 0;                // else this one
+    bool copy_ecn = true;                 // RFC 6040 §4.1 normal mode
+    bool path_mtu_icmp = true;            // believe ICMP too-big from outside about our SAs
+    Duration path_mtu_age = 10min;        // then try the interface's MTU again (RFC 1191 §6.3)
+    std::uint32_t reassemblies = 256;     // datagrams to ourselves in reassembly, per worker; 0: none
+    Duration reassembly_timeout = 15s;    // RFC 1122 §3.3.2
+    Duration stall_after = 1s;            // a worker that does not turn so long is reported
     std::uint32_t icmp_per_second = 100;  // errors sent, per worker
     bool icmp_on_deny = true;             // OE draft §3.1.4
     Duration clear_grace = 10s;           // architecture.md: clear text for a fresh tunnel
@@ -104,6 +119,8 @@ struct Ike {
     std::uint32_t max_exchanges = 1024;      // in flight, as initiator
     std::uint32_t half_open_total = 128;     // cookies beyond (RFC 7296 §2.6)
     std::uint32_t half_open_per_source = 8;  // per /32 or /64
+    bool esn = true;                         // offer 64-bit ESP sequence numbers (RFC 7296 §3.3.2)
+    Duration nat_keepalive = 20s;            // RFC 3948 §4
 };
 
 struct Limits {
@@ -117,6 +134,7 @@ enum class LogLevel : std::uint8_t { debug, info, notice, warning, error };
 struct Management {
     std::string socket = "/run/oegate/oegate.sock";
     std::string state_directory = "/var/lib/oegate";
+    std::string capture_directory = "/var/lib/oegate/capture";
     LogLevel log_level = LogLevel::info;  // to standard error, one line an event
 };
 

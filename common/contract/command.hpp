@@ -13,12 +13,14 @@ namespace oegate {
 /// Creates or changes the entry of a pair (OE draft §3.1); entering pass, deny or
 /// encrypt releases or drops *first*, then *last*.
 struct SetPolicy {
+    static constexpr std::uint8_t kPairOwner = 0xff;  // the worker that gets this command
     Pair pair;
     FlowState state = FlowState::none;
     ClassKind class_kind = ClassKind::none;
-    std::uint16_t reason = 0;    // keying's row, opaque to the worker, shown by `show flows`
-    SaRef outbound;              // encrypt: the SA to send through
-    std::uint32_t grace_ms = 0;  // encrypt: clear text from the peer is accepted so long
+    std::uint16_t reason = 0;             // keying's row, opaque to the worker, shown by `show flows`
+    SaRef outbound;                       // encrypt: the SA to send through
+    std::uint32_t grace_ms = 0;           // encrypt: clear text from the peer is accepted so long
+    std::uint8_t sa_worker = kPairOwner;  // who has that SA; a tunnel of many flows lives on one worker
 };
 
 /// Forgets a pair; held datagrams die as hold_expired. Answered by a UseReport.
@@ -36,6 +38,9 @@ struct InstallOutbound {
     SaKey key;
     SaLimits limits;
     std::uint16_t mtu = 0;  // of the path to the peer; 0 = the outgoing interface's
+    bool esn = false;       // 64-bit sequence numbers (RFC 4303 §2.2.1)
+    UdpPorts udp;
+    OuterPolicy outer;
 };
 
 struct InstallInbound {
@@ -46,13 +51,26 @@ struct InstallInbound {
     std::uint32_t spi = 0;  // Spi::make
     SaKey key;
     SaLimits limits;
-    std::uint32_t replay_window = 0;  // packets, a multiple of 64; 0 switches the check off
+    std::uint32_t replay_window = 0;  // packets, a multiple of 32; 0 switches the check off
     bool report_first = false;        // send FirstEsp when the first packet verifies
+    bool esn = false;
+    UdpPorts udp;  // as negotiated
+    /// Leading bits of the inner addresses that must match (an IPv4 prefix counts 96
+    /// more); 128 each: the very pair. A tunnel of many flows has shorter ones.
+    std::uint8_t source_bits = 128;
+    std::uint8_t destination_bits = 128;
 };
 
 struct RemoveSa {
     Direction direction = Direction::inbound;
     SaRef ref;
+};
+
+/// What is known of the path to a peer (RFC 4301 §8.2): longest outer datagram; 0
+/// forgets. Answer to Event::path_mtu, or its ageing (RFC 1191 §6.3).
+struct SetPathMtu {
+    SaRef ref;  // outbound
+    std::uint16_t mtu = 0;
 };
 
 /// Asks for a UseReport of a pair (OE draft §3.2.7): both the outbound policy and
@@ -85,6 +103,7 @@ struct Command {
         install_outbound,
         install_inbound,
         remove_sa,
+        set_path_mtu,
         query_use,
         neighbour_changed,
         snapshot,
@@ -97,6 +116,7 @@ struct Command {
         InstallOutbound install_outbound;
         InstallInbound install_inbound;
         RemoveSa remove_sa;
+        SetPathMtu set_path_mtu;
         QueryUse query_use;
         NeighbourChanged neighbour_changed;
         Snapshot snapshot;
@@ -108,6 +128,7 @@ struct Command {
     explicit Command(const InstallOutbound& c) : kind(Kind::install_outbound), install_outbound(c) {}
     explicit Command(const InstallInbound& c) : kind(Kind::install_inbound), install_inbound(c) {}
     explicit Command(const RemoveSa& c) : kind(Kind::remove_sa), remove_sa(c) {}
+    explicit Command(const SetPathMtu& c) : kind(Kind::set_path_mtu), set_path_mtu(c) {}
     explicit Command(const QueryUse& c) : kind(Kind::query_use), query_use(c) {}
     explicit Command(const NeighbourChanged& c) : kind(Kind::neighbour_changed), neighbour_changed(c) {}
     explicit Command(const Snapshot& c) : kind(Kind::snapshot), snapshot(c) {}

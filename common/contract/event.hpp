@@ -63,6 +63,17 @@ struct UseReport {
     bool removed = false;  // answer to RemovePolicy: final counts
 };
 
+/// An ICMP error from outside says that our outer datagrams do not fit (RFC 1191 §4,
+/// RFC 8201). Not authenticated: its quote shows addresses and SPI only, so control
+/// believes it only for an SA that it has, and within bounds (RFC 4301 §8.2.1).
+struct PathMtu {
+    Address local;          // source of the quoted datagram
+    Address remote;         // its destination
+    Address reporter;       // who sent the ICMP message
+    std::uint32_t spi = 0;  // as the peer chose it
+    std::uint16_t mtu = 0;  // as reported; 0: an old router that does not say
+};
+
 struct NeighbourWanted {
     Address address;
     std::uint16_t interface = 0;
@@ -78,6 +89,7 @@ struct Event {
         clear_text,
         use_report,
         neighbour_wanted,
+        path_mtu,
     };
     Kind kind = Kind::miss;
     std::uint8_t worker = 0;
@@ -90,6 +102,7 @@ struct Event {
         ClearText clear_text;
         UseReport use_report;
         NeighbourWanted neighbour_wanted;
+        PathMtu path_mtu;
     };
 
     Event() : miss{} {}
@@ -101,6 +114,7 @@ struct Event {
     explicit Event(const ClearText& e) : kind(Kind::clear_text), clear_text(e) {}
     explicit Event(const UseReport& e) : kind(Kind::use_report), use_report(e) {}
     explicit Event(const NeighbourWanted& e) : kind(Kind::neighbour_wanted), neighbour_wanted(e) {}
+    explicit Event(const PathMtu& e) : kind(Kind::path_mtu), path_mtu(e) {}
 };
 static_assert(std::is_trivially_copyable_v<Event> && sizeof(Event) % 4 == 0);
 

@@ -38,8 +38,26 @@ struct Spi {
 /// Key material of one SA as it crosses a ring. The receiver zeroises the slot.
 struct SaKey {
     EspSuite suite = EspSuite::aes_gcm_16_128;
-    std::array<std::uint8_t, 32> key{};  // key_len(suite) bytes count
-    std::array<std::uint8_t, 4> salt{};  // RFC 4106 §4
+    std::array<std::uint8_t, kMaxEspKeyLen> key{};           // key_len(suite) bytes count
+    std::array<std::uint8_t, kMaxEspAuthKeyLen> auth_key{};  // facts(suite).auth_key_len bytes count
+    std::array<std::uint8_t, 4> salt{};                      // RFC 4106 §4, RFC 7634 §2; AEADs only
+};
+
+/// ESP in UDP (RFC 3948); ports of the outer UDP header, host order. Both 0: plain ESP.
+/// An inbound SA takes its packets in either form (RFC 7296 §2.23).
+struct UdpPorts {
+    std::uint16_t local = 0;
+    std::uint16_t remote = 0;
+    bool used() const { return local != 0 || remote != 0; }
+    bool operator==(const UdpPorts&) const = default;
+};
+
+/// What the outer header takes from the inner one (RFC 4301 §5.1.2.1, RFC 6040 §4.1).
+struct OuterPolicy {
+    static constexpr std::uint8_t kCopyDscp = 0xff;
+    std::uint8_t dscp = kCopyDscp;  // or the value to set, 0..63
+    bool copy_ecn = true;           // normal mode; false: compatibility mode, outer Not-ECT
+    DfPolicy df = DfPolicy::copy;
 };
 
 /// 0 means no limit. Soft asks for a rekey (once), hard ends the SA.

@@ -37,6 +37,10 @@ struct SaRecord {
     std::uint64_t age_ns = 0;
     std::uint64_t last_used_ns = 0;  // ago; kNeverUsed
     std::uint64_t sequence = 0;      // last sent, or highest received
+    EspSuite suite = EspSuite::aes_gcm_16_128;
+    bool esn = false;
+    std::uint16_t mtu = 0;  // outbound: of the path; 0: the interface's
+    UdpPorts udp;
 };
 
 struct SnapshotRecord {

@@ -38,10 +38,21 @@ constexpr std::array kRoles{
     Word{InterfaceRole::outside, "outside"},
     Word{InterfaceRole::management, "management"},
 };
-constexpr std::array kIdleModes{Word{IdleMode::busy, "busy"}, Word{IdleMode::adaptive, "adaptive"}};
-constexpr std::array kSuites{
-    Word{EspSuite::aes_gcm_16_128, "aes128-gcm16"},
-    Word{EspSuite::aes_gcm_16_256, "aes256-gcm16"},
+constexpr std::array kIdleModes{
+    Word{IdleMode::busy, "busy"},
+    Word{IdleMode::adaptive, "adaptive"},
+    Word{IdleMode::interrupt, "interrupt"},
+};
+constexpr std::array kSourceChecks{
+    Word{SourceCheck::automatic, "automatic"},
+    Word{SourceCheck::off, "off"},
+    Word{SourceCheck::loose, "loose"},
+    Word{SourceCheck::strict, "strict"},
+};
+constexpr std::array kDfPolicies{
+    Word{DfPolicy::copy, "copy"},
+    Word{DfPolicy::set, "set"},
+    Word{DfPolicy::clear, "clear"},
 };
 
 template <class Table, class E>
@@ -75,8 +86,11 @@ std::string_view to_text(InterfaceRole value) {
 std::string_view to_text(IdleMode value) {
     return find_text(kIdleModes, value);
 }
-std::string_view to_text(EspSuite value) {
-    return find_text(kSuites, value);
+std::string_view to_text(SourceCheck value) {
+    return find_text(kSourceChecks, value);
+}
+std::string_view to_text(DfPolicy value) {
+    return find_text(kDfPolicies, value);
 }
 
 std::optional<ClassKind> class_from_text(std::string_view text) {
@@ -88,6 +102,12 @@ std::optional<InterfaceRole> role_from_text(std::string_view text) {
 }
 std::optional<IdleMode> idle_mode_from_text(std::string_view text) {
     return find_value(kIdleModes, text);
+}
+std::optional<SourceCheck> source_check_from_text(std::string_view text) {
+    return find_value(kSourceChecks, text);
+}
+std::optional<DfPolicy> df_policy_from_text(std::string_view text) {
+    return find_value(kDfPolicies, text);
 }
 
 }  // namespace oegate

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "contract/esp_suite.hpp"
+
 namespace oegate {
 
 /// State of a pair in the SPD cache (OE draft §3.1).
@@ -28,26 +30,30 @@ enum class Verdict : std::uint8_t { secure, insecure, bogus, indeterminate };
 enum class InterfaceRole : std::uint8_t { inside, outside, management };
 
 /// Worker behaviour when there is nothing to do: `busy` polls for ever, `adaptive`
-/// sleeps a little after many empty polls, for machines with few cores.
-enum class IdleMode : std::uint8_t { busy, adaptive };
+/// sleeps a little after many empty polls, for machines with few cores; `interrupt`
+/// sleeps until a port has something, where its driver can say so.
+enum class IdleMode : std::uint8_t { busy, adaptive, interrupt };
 
-/// ESP transforms (RFC 4106; 16-byte ICV).
-enum class EspSuite : std::uint8_t { aes_gcm_16_128, aes_gcm_16_256 };
+/// Check of a source address against the routes (RFC 3704): `strict`, the way back
+/// leads out of the interface it came in on; `loose`, there is a way back.
+/// `automatic`: strict inside, loose outside.
+enum class SourceCheck : std::uint8_t { automatic, off, loose, strict };
 
-/// Key bytes without the 4-byte salt.
-constexpr std::size_t key_len(EspSuite suite) {
-    return suite == EspSuite::aes_gcm_16_128 ? 16 : 32;
-}
+/// DF of the outer IPv4 header (RFC 4301 §8.1); for IPv6 inside, `copy` means set.
+enum class DfPolicy : std::uint8_t { copy, set, clear };
 
 std::string_view to_text(FlowState);
 std::string_view to_text(ClassKind);
 std::string_view to_text(Verdict);
 std::string_view to_text(InterfaceRole);
 std::string_view to_text(IdleMode);
-std::string_view to_text(EspSuite);
+std::string_view to_text(SourceCheck);
+std::string_view to_text(DfPolicy);
 
 std::optional<ClassKind> class_from_text(std::string_view);
 std::optional<InterfaceRole> role_from_text(std::string_view);
 std::optional<IdleMode> idle_mode_from_text(std::string_view);
+std::optional<SourceCheck> source_check_from_text(std::string_view);
+std::optional<DfPolicy> df_policy_from_text(std::string_view);
 
 }  // namespace oegate

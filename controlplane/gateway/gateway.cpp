@@ -293,6 +293,8 @@ void Gateway::on_event(const Event& event, Time now) {
             break;
         case Event::Kind::neighbour_wanted:
             break;  // route/ answers that
+        case Event::Kind::path_mtu:
+            break;  // nobody sends it yet
     }
     m.pump(now);
 }

@@ -108,6 +108,10 @@ void apply(Worker& worker, const Command& command) {
         case Command::Kind::remove_sa:
             worker.security->sad.remove(command.remove_sa.direction, command.remove_sa.ref);
             return;
+        case Command::Kind::set_path_mtu:
+            if (OutboundSa* sa = worker.security->sad.outbound(command.set_path_mtu.ref); sa != nullptr)
+                sa->mtu = command.set_path_mtu.mtu;
+            return;
         case Command::Kind::query_use:
             return query_use(worker, command.query_use);
         case Command::Kind::snapshot:

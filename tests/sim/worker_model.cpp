@@ -94,6 +94,8 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
             table.erase(it);
             break;
         }
+        case Command::Kind::set_path_mtu:
+            break;  // datagrams of the model have no size
         case Command::Kind::query_use: {
             UseReport r;
             r.pair = command.query_use.pair;

@@ -92,11 +92,12 @@ const std::vector<Bad> kBad{
      {"f.yaml:6:31: \"flows-per-worker\": \"2048\" is not a whole number, expected a number from 1024 to "
       "4194304"}},
     {"dataplane: {replay-window: 100}\n",
-     {"f.yaml:6:28: \"replay-window\": \"100\" is out of range, expected a number from 64 to 65536, a "
-      "multiple of 64"}},
+     {"f.yaml:6:28: \"replay-window\": \"100\" is out of range, expected a number from 32 to 32768, a "
+      "multiple of 32, or 0 for off"}},
     {"dataplane: {icmp-on-deny: yes}\n",
      {"f.yaml:6:27: \"icmp-on-deny\": \"yes\" is neither true nor false, expected true or false"}},
-    {"dataplane: {idle: lazy}\n", {"f.yaml:6:19: \"idle\": \"lazy\" is unknown, expected busy, adaptive"}},
+    {"dataplane: {idle: lazy}\n",
+     {"f.yaml:6:19: \"idle\": \"lazy\" is unknown, expected busy, adaptive, interrupt"}},
     {"dataplane: [1]\n", {"f.yaml:6:12: \"dataplane\" is a list, expected a mapping of keys to values"}},
     {"dataplane:\n", {"f.yaml:6:1: \"dataplane\" has no value, expected a mapping of keys to values"}},
     {"dataplane: {lcores: 1}\n",
@@ -202,7 +203,9 @@ const std::vector<Bad> kBad{
       "addresses"}},
     {"ike: {private-key: 5, prvate-key: x, suites: [aes128-cbc]}\n",
      {"f.yaml:6:23: unknown key \"prvate-key\", expected \"private-key\"",
-      "f.yaml:6:47: \"suites\": \"aes128-cbc\" is unknown, expected aes128-gcm16, aes256-gcm16"}},
+      "f.yaml:6:47: \"suites\": \"aes128-cbc\" is unknown, expected aes128-gcm16, aes256-gcm16, "
+      "chacha20-poly1305, aes128-sha1, aes256-sha1, aes128-sha256, aes256-sha256, aes128-sha384, "
+      "aes256-sha384, aes128-sha512, aes256-sha512"}},
     // Values that contradict each other.
     {"dataplane: {lcores: [1, 2], control-lcore: 2}\n",
      {"f.yaml:6:44: lcore 2 is both a worker's and the control thread's, expected a core of its own for "
@@ -233,7 +236,7 @@ TEST_CASE("three mistakes print three messages") {
     CHECK(lines ==
           std::vector<std::string>{
               "f.yaml:6:1: unknown key \"nmae\", expected \"name\"",
-              "f.yaml:7:19: \"idle\": \"lazy\" is unknown, expected busy, adaptive",
+              "f.yaml:7:19: \"idle\": \"lazy\" is unknown, expected busy, adaptive, interrupt",
               "f.yaml:9:9: \"hold\": \"30\" has no unit, expected a duration from 1s to 5min, such as 500ms, "
               "30s, 10min or 6h"});
 }
