@@ -74,13 +74,9 @@ Status open_ports(DataplaneParts& parts, const config::Config& config) {
         info.mtu = interface.mtu;
         info.role = interface.role;
         info.mac = at->mac;
-        bool has_link_local = false;
-        for (const config::InterfaceAddress& a : interface.addresses) {
-            const bool is_link_local = a.address.is_ipv6() && a.address.is_link_local();
-            has_link_local |= is_link_local;
-            info.addresses.insert(is_link_local ? info.addresses.end() : info.addresses.begin(), a.address);
-        }
-        if (!has_link_local) info.addresses.push_back(link_local_of(info.mac));
+        info.link_local = link_local_of(info.mac);
+        for (const config::InterfaceAddress& a : interface.addresses)
+            if (a.address.is_ipv6() && a.address.is_link_local()) info.link_local = a.address;
         parts.names.push_back(interface.name);
     }
     parts.link_up = std::make_unique<std::atomic<bool>[]>(parts.ports.size());
@@ -88,18 +84,19 @@ Status open_ports(DataplaneParts& parts, const config::Config& config) {
     return {};
 }
 
-void collect_own_addresses(DataplaneParts& parts, const config::Config& config) {
-    using Kind = OwnAddresses::Kind;
-    std::vector<OwnAddresses::Entry> entries;
-    for (const InterfaceInfo& interface : parts.interfaces)
-        for (const Address& a : interface.addresses) entries.push_back({a, Kind::own});
-    for (const config::Interface& interface : config.interfaces)
-        for (const config::InterfaceAddress& a : interface.addresses)
-            if (a.address.is_ipv4() && a.subnet.length() < 31) {  // RFC 3021: /31 has none
-                entries.push_back({a.subnet.last(), Kind::broadcast});
-                entries.push_back({a.subnet.address(), Kind::broadcast});  // the old all-zeros form
-            }
-    parts.own = std::make_unique<OwnAddresses>(entries);
+std::vector<OwnAddress> own_addresses(const DataplaneParts& parts, const config::Config& config) {
+    std::vector<OwnAddress> all;
+    for (std::uint16_t i = 0; i < parts.interfaces.size(); ++i) {
+        for (const config::InterfaceAddress& a : config.interfaces[i].addresses)
+            all.push_back({a.address, a.subnet, i});
+        const OwnAddress link_local{parts.interfaces[i].link_local,
+                                    Prefix(parts.interfaces[i].link_local, 64), i};
+        const auto same = [&](const OwnAddress& own) {
+            return own.address == link_local.address && own.interface == i;
+        };
+        if (std::ranges::none_of(all, same)) all.push_back(link_local);
+    }
+    return all;
 }
 
 Result<rte_ring*, std::string> make_ring(DataplaneParts& parts, unsigned element, unsigned count) {
@@ -159,7 +156,6 @@ Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSee
     w.lcore = d.lcores[index];
     w.seed = seed;
     w.interfaces = parts.interfaces;
-    w.own = parts.own.get();
     w.published = &parts.publisher->published();
     w.qsbr = parts.qsbr;
     w.link_up = {parts.link_up.get(), parts.ports.size()};
@@ -235,10 +231,10 @@ Result<std::unique_ptr<Dataplane>, std::string> Dataplane::start(const config::C
     if (ok) ok = make_pool(parts);
     if (ok) ok = open_ports(parts, config);
     if (!ok) return fail(ok.error());
-    collect_own_addresses(parts, config);
     parts.publisher = Publisher::make(static_cast<unsigned>(parts.interfaces.size()),
                                       config.dataplane.neighbours, config.dataplane.routes, parts.qsbr);
-    if (!parts.publisher) return fail(std::string("no memory for the neighbour table"));
+    if (!parts.publisher || !parts.publisher->set_addresses(own_addresses(parts, config)))
+        return fail(std::string("no memory for the route and neighbour tables"));
     for (unsigned i = 0; ok && i < config.dataplane.lcores.size(); ++i)
         ok = make_worker(parts, config, seed, i);
     if (ok) ok = join_workers(parts);
@@ -267,7 +263,7 @@ MacAddress Dataplane::mac(std::uint16_t interface) const {
     return parts_->interfaces.at(interface).mac;
 }
 Address Dataplane::link_local(std::uint16_t interface) const {
-    return parts_->interfaces.at(interface).addresses.back();
+    return parts_->interfaces.at(interface).link_local;
 }
 
 void Dataplane::refresh_links() {

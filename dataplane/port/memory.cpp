@@ -10,7 +10,6 @@
 #include "contract/datagram.hpp"
 #include "contract/event.hpp"
 #include "contract/snapshot.hpp"
-#include "tables/fib.hpp"
 #include "worker/burst.hpp"
 #include "worker/security.hpp"
 
@@ -42,8 +41,7 @@ MemoryPlan plan_memory(const config::Config& config) {
                              kSnapshotRing * sizeof(SnapshotRecord);
     const std::size_t neighbours = std::size_t{d.neighbours} * 256;
     constexpr std::size_t kSlack = std::size_t{32} << 20;  // ports, EAL itself, fragmentation
-    plan.bytes = pool + rings * 8 + workers * (2 * link + security_memory(config)) + neighbours +
-                 route_memory(d.routes) + kSlack;
+    plan.bytes = pool + rings * 8 + workers * (2 * link + security_memory(config)) + neighbours + kSlack;
     return plan;
 }
 

@@ -9,7 +9,6 @@
 #include "observe/counters.hpp"
 #include "port/memory.hpp"
 #include "port/port.hpp"
-#include "tables/own_addresses.hpp"
 #include "tables/publisher.hpp"
 #include "worker/worker.hpp"
 
@@ -23,7 +22,6 @@ struct DataplaneParts {
     std::unique_ptr<std::atomic<bool>[]> link_up;
     std::vector<std::string> names;  // of interfaces
     std::vector<InterfaceInfo> interfaces;
-    std::unique_ptr<OwnAddresses> own;
     std::unique_ptr<Publisher> publisher;
     std::vector<std::unique_ptr<Worker>> workers;
     std::vector<rte_ring*> rings;  // all of them, to be freed

@@ -4,6 +4,7 @@
 
 #include "net/headers.hpp"
 #include "stages/transport_checksum.hpp"
+#include "tables/own_addresses.hpp"
 
 namespace oegate {
 namespace {
@@ -62,10 +63,10 @@ const Address* source_for(const Worker& worker, const Meta& m) {
     const auto fits = [&m](const Address& a) {
         return a.family() == m.family && (a.is_ipv4() || a.is_link_local() == m.pair.source.is_link_local());
     };
-    for (const Address& a : worker.interfaces[m.in_interface].addresses)
+    for (const Address& a : worker.own->of(m.in_interface))
         if (fits(a)) return &a;
     for (const InterfaceInfo& interface : worker.interfaces)
-        for (const Address& a : interface.addresses)
+        for (const Address& a : worker.own->of(interface.index))
             if (fits(a)) return &a;
     return nullptr;
 }

@@ -17,6 +17,13 @@ WaitingRoom::Neighbour neighbour_of(const Worker& worker, const Meta& m) {
     return {next.connected ? m.pair.destination : next.gateway, next.interface};
 }
 
+/// A gateway's is in its next hop; who is on our link is looked up.
+std::uint32_t adjacency_of(const Worker& worker, const Meta& m) {
+    const NextHop& next = worker.routes->next_hop(m.next_hop);
+    return next.connected ? worker.published->neighbours->find(next.interface, m.pair.destination)
+                          : next.adjacency.load(std::memory_order_acquire);
+}
+
 void wait(Worker& worker, const WaitingRoom::Neighbour& neighbour, rte_mbuf* packet) {
     switch (worker.waiting->put(neighbour, packet, worker.now_ns)) {
         case WaitingRoom::Put::full:
@@ -61,20 +68,21 @@ void release(Worker& worker, const WaitingRoom::Neighbour& neighbour, const MacA
 void resolve(Worker& worker, Burst& burst) {
     const NeighbourTable& table = *worker.published->neighbours;
     for (rte_mbuf* packet : burst) {
-        const WaitingRoom::Neighbour neighbour = neighbour_of(worker, meta(packet));
-        if (const auto mac = table.find(neighbour.interface, neighbour.address)) [[likely]] {
-            frame(worker, packet, *mac);
+        const Adjacency to = table.at(adjacency_of(worker, meta(packet)));
+        if (to.resolved()) [[likely]] {
+            frame(worker, packet, to.mac());
         } else {
-            wait(worker, neighbour, packet);
+            wait(worker, neighbour_of(worker, meta(packet)), packet);
         }
     }
 }
 
 void neighbour_changed(Worker& worker, const NeighbourChanged& change) {
     const WaitingRoom::Neighbour neighbour{change.address, change.interface};
-    const auto mac = worker.published->neighbours->find(change.interface, change.address);
-    if (mac) {
-        release(worker, neighbour, &*mac);
+    const Adjacency to = worker.published->neighbours->resolve(change.interface, change.address);
+    if (to.resolved()) {
+        const MacAddress mac = to.mac();
+        release(worker, neighbour, &mac);
     } else if (!change.resolved) {
         release(worker, neighbour, nullptr);
     }
@@ -85,8 +93,10 @@ void remind_neighbours(Worker& worker) {
     const WaitingRoom::Neighbour* found = worker.waiting->next(worker.now_ns, ask);
     if (found == nullptr) return;
     const WaitingRoom::Neighbour neighbour = *found;
-    if (const auto mac = worker.published->neighbours->find(neighbour.interface, neighbour.address)) {
-        release(worker, neighbour, &*mac);
+    const Adjacency to = worker.published->neighbours->resolve(neighbour.interface, neighbour.address);
+    if (to.resolved()) {
+        const MacAddress mac = to.mac();
+        release(worker, neighbour, &mac);
     } else if (ask) {
         post(worker, Event(NeighbourWanted{neighbour.address, neighbour.interface}));
     }

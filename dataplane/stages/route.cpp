@@ -32,7 +32,7 @@ bool hop(rte_mbuf* packet) {
 void look_up(const RouteTable& routes, rte_mbuf** packets, unsigned count) {
     std::uint32_t ipv4[RouteTable::kLookupBurst];
     alignas(16) Address ipv6[RouteTable::kLookupBurst];
-    std::uint64_t numbers[RouteTable::kLookupBurst];
+    std::uint32_t numbers[RouteTable::kLookupBurst];
     unsigned num_ipv4 = 0, num_ipv6 = 0;
     for (unsigned i = 0; i < count; ++i) {
         const Meta& m = meta(packets[i]);
@@ -44,8 +44,7 @@ void look_up(const RouteTable& routes, rte_mbuf** packets, unsigned count) {
     }
     const auto store = [&](Family family) {
         for (unsigned i = 0, k = 0; i < count; ++i)
-            if (meta(packets[i]).family == family)
-                meta(packets[i]).next_hop = static_cast<std::uint32_t>(numbers[k++]);
+            if (meta(packets[i]).family == family) meta(packets[i]).next_hop = numbers[k++];
     };
     if (num_ipv4 > 0) {
         routes.lookup_ipv4({ipv4, num_ipv4}, numbers);

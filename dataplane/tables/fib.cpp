@@ -1,168 +1,220 @@
 #include "tables/fib.hpp"
 
-#include <rte_errno.h>
-#include <rte_fib.h>
-#include <rte_fib6.h>
-#include <rte_memory.h>
-#include <rte_version.h>
-
 #include <algorithm>
-#include <atomic>
-#include <map>
-#include <set>
-#include <string>
 
 namespace oegate {
 namespace {
 
-#if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
-int add_ipv6(rte_fib6* fib, const Prefix& prefix, std::uint64_t number) {
-    rte_ipv6_addr address;
-    std::memcpy(address.a, prefix.address().bytes().data(), sizeof address.a);
-    return rte_fib6_add(fib, &address, static_cast<std::uint8_t>(prefix.length()), number);
+/// IPv4 needs at most one node per /16 and one per /24 with longer routes. IPv6 may need
+/// up to 14 a route, but real tables share most: four each are let in.
+std::uint32_t nodes_for(std::uint32_t max_routes) {
+    return std::min(max_routes, 65536u) + 4 * max_routes + 4096;
 }
-int find_ipv6(rte_fib6* fib, std::span<const Address> destinations, std::uint64_t* out) {
-    static_assert(sizeof(Address) == sizeof(rte_ipv6_addr));
-    return rte_fib6_lookup_bulk(fib, reinterpret_cast<const rte_ipv6_addr*>(destinations.data()), out,
-                                static_cast<int>(destinations.size()));
-}
-#else
-int add_ipv6(rte_fib6* fib, const Prefix& prefix, std::uint64_t number) {
-    return rte_fib6_add(fib, prefix.address().bytes().data(), static_cast<std::uint8_t>(prefix.length()),
-                        number);
-}
-int find_ipv6(rte_fib6* fib, std::span<const Address> destinations, std::uint64_t* out) {
-    using Row = std::uint8_t[RTE_FIB6_IPV6_ADDR_SIZE];
-    Row* rows = reinterpret_cast<Row*>(const_cast<Address*>(destinations.data()));  // read only
-    return rte_fib6_lookup_bulk(fib, rows, out, static_cast<int>(destinations.size()));
-}
-#endif
-
-/// rte_fib finds objects by name in the process; a new table exists beside the old.
-std::string fresh_name(const char* kind) {
-    static std::atomic<unsigned> count{0};
-    return std::string(kind) + std::to_string(count.fetch_add(1));
-}
-
-/// Each distinct /24 with a longer route takes a tbl8.
-std::uint32_t groups_ipv4(std::span<const Route> routes) {
-    std::set<std::uint32_t> groups;
-    for (const Route& route : routes) {
-        const Prefix& p = route.prefix;
-        if (p.family() == Family::ipv4 && p.length() > 24) groups.insert(p.address().ipv4_host() >> 8);
-    }
-    return static_cast<std::uint32_t>(groups.size());
-}
-
-/// Each level behind the first 24 bits that a route descends takes one at most.
-std::uint32_t groups_ipv6(std::span<const Route> routes) {
-    std::uint32_t groups = 0;
-    for (const Route& route : routes) {
-        const Prefix& p = route.prefix;
-        if (p.family() == Family::ipv6 && p.length() > 24) groups += (p.length() - 24 + 7) / 8;
-    }
-    return groups;
-}
-
-constexpr std::uint32_t kSpareGroups = 16;
-constexpr std::uint32_t kMaxGroupsIpv4 = (1u << 15) - 1;  // one bit of a 2-byte entry marks a tbl8
 
 }  // namespace
 
-std::size_t route_memory(std::uint32_t max_routes) {
-    // tbl24 with 2 (IPv4) and 4 bytes (IPv6) an entry; then tbl8s and RIB nodes, with
-    // half the routes of each family descending behind the first 24 bits.
-    const std::size_t tables = (std::size_t{2} << 24) + (std::size_t{4} << 24);
-    const std::size_t groups =
-        std::size_t{max_routes} / 2 * 64 + std::min<std::size_t>(max_routes, 16384) * 1024;
-    const std::size_t nodes = std::size_t{max_routes} * 2 * 128;
-    return 2 * (tables + groups + nodes);
-}
-
-Result<std::unique_ptr<RouteTable>, TablesError> RouteTable::build(std::span<const Route> routes,
-                                                                   unsigned num_interfaces) {
-    std::unique_ptr<RouteTable> table(new RouteTable);
-    table->next_hops_.resize(1 + num_interfaces);
+RouteTable::RouteTable(unsigned num_interfaces, std::uint32_t max_routes)
+    : num_interfaces_(num_interfaces),
+      max_routes_(max_routes),
+      pool_(nodes_for(max_routes)),
+      tries_{RouteTrie(pool_, 12), RouteTrie(pool_, 0)},
+      defaults_{},
+      next_hops_(std::make_unique<NextHop[]>(kMaxNextHops + 1)),
+      num_users_(1 + num_interfaces) {
     for (unsigned i = 0; i < num_interfaces; ++i) {
-        table->next_hops_[1 + i].connected = true;
-        table->next_hops_[1 + i].interface = static_cast<std::uint16_t>(i);
+        next_hops_[1 + i].connected = true;
+        next_hops_[1 + i].interface = static_cast<std::uint16_t>(i);
     }
-    int num_ipv4 = 0, num_ipv6 = 0;
-    for (const Route& route : routes) {
-        if (route.interface >= num_interfaces) return fail(TablesError::bad_interface);
-        ++(route.prefix.family() == Family::ipv4 ? num_ipv4 : num_ipv6);
-    }
-    if (num_ipv4 > 0) {
-        const std::uint32_t groups = groups_ipv4(routes) + kSpareGroups;
-        if (groups > kMaxGroupsIpv4) return fail(TablesError::too_many_routes);
-        rte_fib_conf conf{};
-        conf.type = RTE_FIB_DIR24_8;
-        conf.max_routes = num_ipv4 + 16;
-        conf.dir24_8.nh_sz = RTE_FIB_DIR24_8_2B;
-        conf.dir24_8.num_tbl8 = groups;
-        table->ipv4_ = rte_fib_create(fresh_name("routes4_").c_str(), SOCKET_ID_ANY, &conf);
-        if (table->ipv4_ == nullptr) return fail(TablesError::out_of_memory);
-    }
-    if (num_ipv6 > 0) {
-        rte_fib6_conf conf{};
-        conf.type = RTE_FIB6_TRIE;
-        conf.max_routes = num_ipv6 + 16;
-        conf.trie.nh_sz = RTE_FIB6_TRIE_4B;
-        conf.trie.num_tbl8 = groups_ipv6(routes) + kSpareGroups;
-        table->ipv6_ = rte_fib6_create(fresh_name("routes6_").c_str(), SOCKET_ID_ANY, &conf);
-        if (table->ipv6_ == nullptr) return fail(TablesError::out_of_memory);
-    }
-    std::map<std::pair<std::uint16_t, Address>, std::uint32_t> gateways;
-    for (const Route& route : routes) {
-        std::uint32_t number = connected(route.interface);
-        if (route.next_hop) {
-            const auto [at, fresh] = gateways.try_emplace(
-                {route.interface, *route.next_hop}, static_cast<std::uint32_t>(table->next_hops_.size()));
-            if (fresh) table->next_hops_.push_back({*route.next_hop, false, route.interface});
-            number = at->second;
-        }
-        if (table->next_hops_.size() >= 1u << 15) return fail(TablesError::too_many_routes);
-        const Prefix& p = route.prefix;
-        const int status = p.family() == Family::ipv4
-                               ? rte_fib_add(table->ipv4_, p.address().ipv4_host(),
-                                             static_cast<std::uint8_t>(p.length()), number)
-                               : add_ipv6(table->ipv6_, p, number);
-        if (status != 0) return fail(TablesError::too_many_routes);
-    }
-    return table;
 }
 
-RouteTable::~RouteTable() {
-    if (ipv4_ != nullptr) rte_fib_free(ipv4_);
-    if (ipv6_ != nullptr) rte_fib6_free(ipv6_);
+// ---- workers ---------------------------------------------------------------------
+
+void RouteTable::lookup_ipv4(std::span<const std::uint32_t> destinations, std::uint32_t* out) const {
+    const auto count = static_cast<unsigned>(destinations.size());
+    tries_[0].find_ipv4(destinations.data(), count, out);
+    const std::uint32_t otherwise = defaults_[0].load(std::memory_order_acquire);
+    for (unsigned i = 0; i < count; ++i) out[i] = out[i] != 0 ? out[i] : otherwise;
 }
 
-void RouteTable::lookup_ipv4(std::span<const std::uint32_t> destinations, std::uint64_t* out) const {
-    if (ipv4_ == nullptr) {
-        std::fill_n(out, destinations.size(), 0);
-        return;
-    }
-    rte_fib_lookup_bulk(ipv4_, const_cast<std::uint32_t*>(destinations.data()), out,
-                        static_cast<int>(destinations.size()));
-}
-
-void RouteTable::lookup_ipv6(std::span<const Address> destinations, std::uint64_t* out) const {
-    if (ipv6_ == nullptr) {
-        std::fill_n(out, destinations.size(), 0);
-        return;
-    }
-    find_ipv6(ipv6_, destinations, out);
+void RouteTable::lookup_ipv6(std::span<const Address> destinations, std::uint32_t* out) const {
+    const auto count = static_cast<unsigned>(destinations.size());
+    tries_[1].find_ipv6(destinations.data(), count, out);
+    const std::uint32_t otherwise = defaults_[1].load(std::memory_order_acquire);
+    for (unsigned i = 0; i < count; ++i) out[i] = out[i] != 0 ? out[i] : otherwise;
 }
 
 std::uint32_t RouteTable::lookup(const Address& destination) const {
-    std::uint64_t number = 0;
-    if (destination.is_ipv4()) {
-        const std::uint32_t host = destination.ipv4_host();
-        lookup_ipv4({&host, 1}, &number);
-    } else {
-        lookup_ipv6({&destination, 1}, &number);
+    const unsigned family = destination.is_ipv4() ? 0 : 1;
+    const std::uint32_t id = tries_[family].find(destination);
+    return id != 0 ? id : defaults_[family].load(std::memory_order_acquire);
+}
+
+// ---- next hops -------------------------------------------------------------------
+
+Result<std::uint16_t, TablesError> RouteTable::take_id(const Route& route) {
+    if (route.interface >= num_interfaces_) return fail(TablesError::bad_interface);
+    if (!route.next_hop) return static_cast<std::uint16_t>(connected(route.interface));
+    const std::pair key{route.interface, *route.next_hop};
+    if (const auto known = gateways_.find(key); known != gateways_.end()) {
+        ++num_users_[known->second];
+        return known->second;
     }
-    return static_cast<std::uint32_t>(number);
+    std::uint16_t id = 0;
+    if (!free_ids_.empty()) {
+        id = free_ids_.back();
+        free_ids_.pop_back();
+    } else {
+        if (num_users_.size() > kMaxNextHops) return fail(TablesError::too_many_next_hops);
+        id = static_cast<std::uint16_t>(num_users_.size());
+        num_users_.push_back(0);
+    }
+    NextHop& next = next_hops_[id];
+    next.gateway = *route.next_hop;
+    next.interface = route.interface;
+    set_adjacency(id, find_adjacency ? find_adjacency(route.interface, *route.next_hop) : 0);
+    gateways_.emplace(key, id);
+    num_users_[id] = 1;
+    return id;
+}
+
+void RouteTable::drop_id(std::uint16_t id) {
+    if (id <= num_interfaces_ || --num_users_[id] > 0) return;
+    gateways_.erase({next_hops_[id].interface, next_hops_[id].gateway});
+    fresh_.ids.push_back(id);
+}
+
+std::uint32_t RouteTable::find_gateway(std::uint16_t interface, const Address& gateway) const {
+    const auto at = gateways_.find({interface, gateway});
+    return at == gateways_.end() ? 0 : at->second;
+}
+
+// ---- routes ----------------------------------------------------------------------
+
+/// How to take back one step of assign(). `before` 0: there was no route.
+struct RouteTable::Undo {
+    struct Step {
+        Prefix prefix;
+        std::uint16_t before = 0;
+    };
+    std::vector<Step> steps;  // each keeps its reference to `before`
+};
+
+bool RouteTable::put_prefix(const Prefix& prefix, std::uint16_t id, bool is_new) {
+    if (prefix.length() == 0) {
+        defaults_[family_of(prefix)].store(id, std::memory_order_release);
+        return true;
+    }
+    return trie(prefix).set(prefix, id, is_new);
+}
+
+Result<bool, TablesError> RouteTable::put(const Route& route, Undo* undo) {
+    const auto id = take_id(route);
+    if (!id) return fail(id.error());
+    const auto known = routes_.find(route.prefix);
+    if (known != routes_.end() && known->second.id == *id) {
+        drop_id(*id);
+        return false;
+    }
+    const bool is_new = known == routes_.end();
+    if (!put_prefix(route.prefix, *id, is_new)) {
+        drop_id(*id);
+        return fail(TablesError::too_many_routes);
+    }
+    const std::uint16_t before = is_new ? std::uint16_t{0} : known->second.id;
+    if (is_new) {
+        routes_.emplace(route.prefix, Known{*id, false});
+        ++num_of_length_[family_of(route.prefix)][route.prefix.length()];
+    } else {
+        known->second.id = *id;
+    }
+    if (undo != nullptr)
+        undo->steps.push_back({route.prefix, before});
+    else if (before != 0)
+        drop_id(before);
+    return true;
+}
+
+std::pair<std::uint16_t, unsigned> RouteTable::covering(const Prefix& prefix) const {
+    const auto& num = num_of_length_[family_of(prefix)];
+    for (unsigned length = prefix.length(); length-- > 1;) {
+        if (num[length] == 0) continue;
+        const auto at = routes_.find(Prefix(prefix.address(), length));
+        if (at != routes_.end()) return {at->second.id, length};
+    }
+    return {0, 0};
+}
+
+void RouteTable::take_out(const Prefix& prefix) {
+    const auto known = routes_.find(prefix);
+    const std::uint16_t id = known->second.id;
+    routes_.erase(known);
+    --num_of_length_[family_of(prefix)][prefix.length()];
+    if (prefix.length() == 0) {
+        defaults_[family_of(prefix)].store(0, std::memory_order_release);
+    } else {
+        const auto [value, length] = covering(prefix);
+        trie(prefix).clear(prefix, value, length, fresh_.nodes);
+    }
+    drop_id(id);
+}
+
+Result<bool, TablesError> RouteTable::add(const Route& route) {
+    if (routes_.size() >= max_routes_ && !routes_.contains(route.prefix))
+        return fail(TablesError::too_many_routes);
+    return put(route, nullptr);
+}
+
+bool RouteTable::remove(const Prefix& prefix) {
+    if (!routes_.contains(prefix)) return false;
+    take_out(prefix);
+    return true;
+}
+
+Result<bool, TablesError> RouteTable::assign(std::span<const Route> routes) {
+    Undo undo;
+    Result<bool, TablesError> status = true;
+    for (const Route& route : routes) {
+        status = put(route, &undo);
+        if (!status) break;
+        routes_.find(route.prefix)->second.stays = true;
+    }
+    std::size_t num_staying = 0;
+    for (auto& [prefix, known] : routes_) num_staying += known.stays ? 1 : 0;
+    if (status && num_staying > max_routes_) status = fail(TablesError::too_many_routes);
+    if (!status) {
+        for (auto step = undo.steps.rbegin(); step != undo.steps.rend(); ++step) {
+            if (step->before == 0) {
+                take_out(step->prefix);
+                continue;
+            }
+            put_prefix(step->prefix, step->before, false);  // its nodes are there
+            Known& known = routes_.find(step->prefix)->second;
+            drop_id(std::exchange(known.id, step->before));
+        }
+        for (auto& [prefix, known] : routes_) known.stays = false;
+        return fail(status.error());
+    }
+    std::vector<Prefix> gone;
+    for (auto& [prefix, known] : routes_)
+        if (!std::exchange(known.stays, false)) gone.push_back(prefix);
+    for (const Prefix& prefix : gone) take_out(prefix);
+    for (const Undo::Step& step : undo.steps)
+        if (step.before != 0) drop_id(step.before);
+    return !undo.steps.empty() || !gone.empty();
+}
+
+// ---- grace -----------------------------------------------------------------------
+
+void RouteTable::stamp(std::uint64_t token) {
+    if (fresh_.nodes.empty() && fresh_.ids.empty()) return;
+    fresh_.token = token;
+    retired_.push_back(std::exchange(fresh_, {}));
+}
+
+void RouteTable::free_front() {
+    for (const std::uint32_t node : retired_.front().nodes) pool_.give_back(node);
+    for (const std::uint16_t id : retired_.front().ids) free_ids_.push_back(id);
+    retired_.pop_front();
 }
 
 }  // namespace oegate

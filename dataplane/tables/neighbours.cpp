@@ -5,29 +5,15 @@
 #include <rte_memory.h>
 #include <rte_rcu_qsbr.h>
 
-#include <atomic>
 #include <cstring>
 #include <string>
 
 namespace oegate {
-namespace {
 
-// The MAC itself travels in the pointer that rte_hash stores: one atomic word, so
-// that a reader never sees half of a changed one.
-void* packed(const MacAddress& mac) {
-    std::uintptr_t word = 0;
-    std::memcpy(&word, mac.bytes.data(), mac.bytes.size());
-    return reinterpret_cast<void*>(word);  // NOLINT: not a pointer, a 48-bit value
+Adjacency::Adjacency(std::uint16_t interface, const MacAddress& mac)
+    : word_(kResolved | std::uint64_t{interface} << 48) {
+    std::memcpy(&word_, mac.bytes.data(), mac.bytes.size());
 }
-
-MacAddress unpacked(const void* value) {
-    const auto word = reinterpret_cast<std::uintptr_t>(value);
-    MacAddress mac;
-    std::memcpy(mac.bytes.data(), &word, mac.bytes.size());
-    return mac;
-}
-
-}  // namespace
 
 std::unique_ptr<NeighbourTable> NeighbourTable::make(std::uint32_t max_neighbours, rte_rcu_qsbr* qsbr) {
     static std::atomic<unsigned> count{0};
@@ -41,7 +27,8 @@ std::unique_ptr<NeighbourTable> NeighbourTable::make(std::uint32_t max_neighbour
     parameters.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF;
     rte_hash* hash = rte_hash_create(&parameters);
     if (hash == nullptr) return nullptr;
-    std::unique_ptr<NeighbourTable> table(new NeighbourTable(hash));
+    // Places are 0 to entries (rte_hash.h: an offset into an array of user data).
+    std::unique_ptr<NeighbourTable> table(new NeighbourTable(hash, max_neighbours, parameters.entries + 2));
     rte_hash_rcu_config rcu{};
     rcu.v = qsbr;
     rcu.mode = RTE_HASH_QSBR_MODE_DQ;
@@ -53,23 +40,54 @@ NeighbourTable::~NeighbourTable() {
     rte_hash_free(hash_);
 }
 
-Result<void, TablesError> NeighbourTable::set(std::uint16_t interface, const Address& address,
-                                              const MacAddress& mac) {
+Result<std::uint32_t, TablesError> NeighbourTable::set(std::uint16_t interface, const Address& address,
+                                                       const MacAddress& mac) {
     const Key key{address, interface};
-    if (rte_hash_add_key_data(hash_, &key, packed(mac)) != 0) return fail(TablesError::too_many_neighbours);
-    return {};
+    int place = rte_hash_lookup(hash_, &key);
+    const bool revived = place >= 0 && removal_[static_cast<std::uint32_t>(place) + 1] != 0;
+    if (place < 0 || revived) {
+        if (num_ >= max_) return fail(TablesError::too_many_neighbours);
+        if (place < 0) place = rte_hash_add_key(hash_, &key);
+        if (place < 0) return fail(TablesError::too_many_neighbours);
+        ++num_;
+    }
+    const auto id = static_cast<std::uint32_t>(place) + 1;
+    removal_[id] = 0;
+    words_[id].store(Adjacency(interface, mac).word(), std::memory_order_release);
+    return id;
 }
 
-void NeighbourTable::remove(std::uint16_t interface, const Address& address) {
-    const Key key{address, interface};
-    rte_hash_del_key(hash_, &key);
+std::uint32_t NeighbourTable::remove(std::uint16_t interface, const Address& address) {
+    const std::uint32_t id = find(interface, address);
+    if (id == kNoAdjacency) return kNoAdjacency;
+    // The key goes only after the grace: until then rte_hash must not give its place, our id,
+    // to another neighbour, since flows may still name it in this loop.
+    words_[id].store(0, std::memory_order_release);
+    removal_[id] = ++serial_;
+    removed_.push_back({{address, interface}, id, serial_, 0});
+    --num_;
+    return id;
 }
 
-std::optional<MacAddress> NeighbourTable::find(std::uint16_t interface, const Address& address) const {
+void NeighbourTable::stamp(std::uint64_t token) {
+    for (auto it = removed_.rbegin(); it != removed_.rend() && it->token == 0; ++it) it->token = token;
+}
+
+void NeighbourTable::forget_front() {
+    const Removed& removed = removed_.front();
+    if (removal_[removed.id] == removed.serial) {
+        rte_hash_del_key(hash_, &removed.key);
+        removal_[removed.id] = 0;
+    }
+    removed_.pop_front();
+}
+
+std::uint32_t NeighbourTable::find(std::uint16_t interface, const Address& address) const {
     const Key key{address, interface};
-    void* value = nullptr;
-    if (rte_hash_lookup_data(hash_, &key, &value) < 0) return std::nullopt;
-    return unpacked(value);
+    const int place = rte_hash_lookup(hash_, &key);
+    if (place < 0) return kNoAdjacency;
+    const auto id = static_cast<std::uint32_t>(place) + 1;
+    return at(id).resolved() ? id : kNoAdjacency;
 }
 
 }  // namespace oegate

@@ -1,16 +1,17 @@
-// The data plane's side of contract/tables.hpp: builds tables aside, swaps them in
-// and frees the old ones when every worker has passed a quiescent state. Control
-// thread only; never waits.
+// The data plane's side of contract/tables.hpp. Routes and neighbours change in place,
+// classes and own addresses are built aside and swapped in; what workers may still read
+// is used again when every worker has passed a quiescent state. Control thread only;
+// never waits.
 #pragma once
 
-#include <functional>
+#include <deque>
 #include <memory>
-#include <vector>
 
 #include "contract/tables.hpp"
 #include "tables/classes.hpp"
 #include "tables/fib.hpp"
 #include "tables/neighbours.hpp"
+#include "tables/own_addresses.hpp"
 #include "worker/worker.hpp"
 
 namespace oegate {
@@ -23,9 +24,18 @@ class Publisher final : public Tables {
     ~Publisher() override;
 
     const PublishedTables& published() const { return published_; }
-    std::size_t num_retired() const { return retired_.size(); }
+    const RouteTable& routes() const { return *routes_; }
+    /// Things that wait for workers to move on.
+    std::size_t num_retired() const {
+        return retired_.size() + routes_->num_retired() + neighbours_->num_retired();
+    }
 
     Result<void, TablesError> set_routes(std::span<const Route> routes) override;
+    Result<void, TablesError> add_route(const Route& route) override;
+    bool remove_route(const Prefix& prefix) override;
+    void begin_changes() override { in_changes_ = true; }
+    void end_changes() override;
+    Result<void, TablesError> set_addresses(std::span<const OwnAddress> addresses) override;
     Result<void, TablesError> set_classes(std::span<const ClassRule> rules, ClassKind fallback) override;
     Result<void, TablesError> set_neighbour(std::uint16_t interface, const Address&,
                                             const MacAddress&) override;
@@ -35,23 +45,26 @@ class Publisher final : public Tables {
   private:
     struct Retired {
         std::uint64_t token = 0;
-        std::unique_ptr<const RouteTable> routes;
         std::unique_ptr<const ClassTable> classes;
+        std::unique_ptr<const OwnAddresses> own;
     };
-    Publisher(unsigned num_interfaces, std::uint32_t max_routes, rte_rcu_qsbr* qsbr)
-        : num_interfaces_(num_interfaces), max_routes_(max_routes), qsbr_(qsbr) {}
+    Publisher(unsigned num_interfaces, rte_rcu_qsbr* qsbr) : num_interfaces_(num_interfaces), qsbr_(qsbr) {}
 
+    /// After a change: what workers remember of ways ends with their present loop, and
+    /// what the change removed may go when that has passed.
+    void moved();
     void note(bool& said);
 
     bool routes_said_ = false, classes_said_ = false;
+    bool in_changes_ = false, changed_ = false;
     unsigned num_interfaces_;
-    std::uint32_t max_routes_;
     rte_rcu_qsbr* qsbr_;
     PublishedTables published_;
     std::unique_ptr<NeighbourTable> neighbours_;
-    std::unique_ptr<const RouteTable> routes_;
+    std::unique_ptr<RouteTable> routes_;
     std::unique_ptr<const ClassTable> classes_;
-    std::vector<Retired> retired_;
+    std::unique_ptr<const OwnAddresses> own_;
+    std::deque<Retired> retired_;  // token 0: not stamped yet
 };
 
 }  // namespace oegate

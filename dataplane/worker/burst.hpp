@@ -60,7 +60,7 @@ inline constexpr std::uint32_t kNoNextHop = 0;
 struct Meta {
     Pair pair;                        // of the IP header that the data begins with
     SaRef sa;                         // policy → encrypt: the outbound SA
-    std::uint32_t next_hop = 0;       // in this loop's RouteTable; kNoNextHop before `route`
+    std::uint32_t next_hop = 0;       // of RouteTable, for this loop; kNoNextHop before `route`
     std::uint16_t in_interface = 0;   // index in configuration order; generated: the offender's
     std::uint16_t out_interface = 0;  // set by `route`
     std::uint16_t header_len = 0;     // IP header with all extension headers

@@ -207,14 +207,16 @@ void send_generated(Worker& worker) {
 
 void begin(Worker& worker, std::uint64_t now_ns) {
     worker.now_ns = now_ns;
-    worker.routes = worker.published->routes.load(std::memory_order_acquire);
+    worker.way_generation = worker.published->generation.load(std::memory_order_acquire);
+    worker.routes = worker.published->routes;
     worker.classes = worker.published->classes.load(std::memory_order_acquire);
+    worker.own = worker.published->own.load(std::memory_order_acquire);
 }
 
 /// From here on no pointer into a published table is kept.
 void end(Worker& worker) {
-    worker.routes = nullptr;
     worker.classes = nullptr;
+    worker.own = nullptr;
     rte_rcu_qsbr_quiescent(worker.qsbr, worker.index);
 }
 

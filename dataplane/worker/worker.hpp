@@ -42,7 +42,7 @@ struct InterfaceInfo {
     std::uint16_t mtu = 1500;
     InterfaceRole role = InterfaceRole::inside;
     MacAddress mac;
-    std::vector<Address> addresses;  // own, the link-local one last
+    Address link_local;  // IPv6; the other addresses may change: OwnAddresses::of()
 };
 
 inline constexpr std::uint16_t kNoInterface = 0xffff;
@@ -76,12 +76,18 @@ struct TokenBucket {
     bool take(std::uint64_t now_ns);
 };
 
-/// What every worker reads and control replaces under rte_rcu_qsbr; a worker loads
-/// the pointers once a loop.
+/// What every worker reads and control changes under rte_rcu_qsbr; a worker loads the
+/// pointers and the generation once a loop, the generation first.
 struct PublishedTables {
-    std::atomic<const RouteTable*> routes{nullptr};
+    /// Moves with every change of routes, next hops, own addresses and classes, and when
+    /// a neighbour is removed: what was remembered of a datagram's way (next hop,
+    /// adjacency, source check, class) holds while this is the same. Its low 16 bits are
+    /// never 0. A changed MAC or a newly resolved neighbour does not move it.
+    std::atomic<std::uint32_t> generation{1};
+    const RouteTable* routes = nullptr;          // changed in place
+    const NeighbourTable* neighbours = nullptr;  // changed in place
     std::atomic<const ClassTable*> classes{nullptr};
-    const NeighbourTable* neighbours = nullptr;
+    std::atomic<const OwnAddresses*> own{nullptr};
     std::atomic<bool> ready{false};  // routes and classes have been said
 };
 
@@ -93,14 +99,15 @@ struct alignas(64) Worker {
     OwnerSeed seed;
 
     // This loop.
-    std::uint64_t now_ns = 0;             // monotonic, same for the whole loop
-    const RouteTable* routes = nullptr;   // valid in this loop only
+    std::uint64_t now_ns = 0;          // monotonic, same for the whole loop
+    std::uint32_t way_generation = 0;  // PublishedTables::generation as this loop began
+    const RouteTable* routes = nullptr;
     const ClassTable* classes = nullptr;  // valid in this loop only
+    const OwnAddresses* own = nullptr;    // valid in this loop only
     bool found_work = false;
 
     // Never changes after start.
     std::span<const InterfaceInfo> interfaces;
-    const OwnAddresses* own = nullptr;
     const PublishedTables* published = nullptr;
     rte_rcu_qsbr* qsbr = nullptr;                // we are thread `index` of it
     std::span<const std::atomic<bool>> link_up;  // by index into ports; written by control

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 
 #include "base/random.hpp"
 #include "catch.hpp"
@@ -70,20 +71,41 @@ TEST_CASE("own addresses are found, others are foreign, own wins over broadcast"
     SeededRandom random(9);
     using Kind = OwnAddresses::Kind;
     std::map<Address, Kind> wanted;
-    std::vector<OwnAddresses::Entry> entries;
-    for (int i = 0; i < 300; ++i) {
-        const Kind kind = random.below(3) == 0 ? Kind::broadcast : Kind::own;
+    std::map<Address, std::set<std::uint16_t>> broadcast_of;
+    std::vector<OwnAddress> addresses;
+    for (std::uint16_t i = 0; i < 300; ++i) {
         const Address a = Address::ipv4(random.u32() & 0x3ff);
-        entries.push_back({a, kind});
-        Kind& is = wanted[a];
-        if (is != Kind::own) is = kind;
+        const Prefix subnet(a, 24 + static_cast<unsigned>(random.below(9)));
+        addresses.push_back({a, subnet, i});
+        wanted[a] = Kind::own;
+        if (subnet.length() >= 31) continue;
+        for (const Address& b : {subnet.address(), subnet.last()}) {
+            wanted.try_emplace(b, Kind::broadcast);
+            broadcast_of[b].insert(i);
+        }
     }
-    const OwnAddresses own(entries);
+    const OwnAddresses own(addresses);
     for (std::uint32_t i = 0; i < 0x800; ++i) {
-        const auto at = wanted.find(Address::ipv4(i));
-        CHECK(own.find(Address::ipv4(i)) == (at == wanted.end() ? Kind::foreign : at->second));
+        const Address a = Address::ipv4(i);
+        const auto at = wanted.find(a);
+        CHECK(own.find(a) == (at == wanted.end() ? Kind::foreign : at->second));
+        if (own.find(a) == Kind::broadcast) CHECK(broadcast_of[a].contains(own.broadcast_of(a)));
     }
     CHECK(OwnAddresses({}).find(Address::ipv4(1)) == Kind::foreign);
+    CHECK(OwnAddresses({}).of(3).empty());
+}
+
+TEST_CASE("an interface's addresses keep their order, link-local ones last") {
+    const auto at = [](const char* text) { return *Address::parse(text); };
+    const OwnAddress all[] = {{at("fe80::1"), *Prefix::parse("fe80::/64"), 1},
+                              {at("10.1.0.1"), *Prefix::parse("10.1.0.0/24"), 1},
+                              {at("2001:db8::1"), *Prefix::parse("2001:db8::/64"), 1},
+                              {at("10.2.0.1"), *Prefix::parse("10.2.0.0/24"), 0}};
+    const OwnAddresses own(all);
+    const auto of = own.of(1);
+    CHECK(std::vector<Address>(of.begin(), of.end()) ==
+          std::vector<Address>{at("10.1.0.1"), at("2001:db8::1"), at("fe80::1")});
+    CHECK(own.of(0).size() == 1);
 }
 
 TEST_CASE("the waiting room keeps order and bounds whatever comes") {
