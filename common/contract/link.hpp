@@ -13,6 +13,9 @@ namespace oegate {
 struct alignas(64) WorkerShared {
     std::atomic<std::uint64_t> applied{0};    // sequence of the last command applied
     std::atomic<std::uint64_t> heartbeat{0};  // loops
+    /// Nobody polls until WorkerLink::wake is written to: set by a worker that goes to
+    /// sleep, cleared by whoever wakes it, so that a sleep costs one system call.
+    std::atomic<bool> asleep{false};
 };
 
 struct WorkerLink {
@@ -22,6 +25,10 @@ struct WorkerLink {
     rte_ring* punts = nullptr;      // Punt, worker → control
     rte_ring* snapshots = nullptr;  // SnapshotRecord, worker → control
     WorkerShared* shared = nullptr;
+    int wake_fd = -1;  // eventfd; none: the worker never sleeps long
 };
+
+/// Call after something was put into a ring of the worker, once for many.
+void wake(const WorkerLink&);
 
 }  // namespace oegate

@@ -96,6 +96,8 @@ struct WorkerStatus {
     std::uint64_t merged = 0;
     std::uint64_t handed_over = 0;  // into other workers' rings
     std::uint64_t taken_over = 0;   // out of them; in rings = the sum of the differences
+    std::uint64_t stalled_ns = 0;   // since it last turned, when that is too long
+    std::uint64_t sleeps = 0;       // because there was nothing to do (dataplane.idle)
 };
 
 /// Implemented by the data plane, called on the control thread, never waits.

@@ -47,6 +47,7 @@ Daemon::Daemon(Parts parts)
       bridge_(parts_.links),
       gateway_(parts_.config, parts_.key, parts_.random, parts_.pool, gateway_options(parts_)),
       neighbours_(links_of(parts_), neighbour_settings(parts_.config)),
+      stalls_(bridge_.num_workers(), parts_.config.dataplane.stall_after),
       transport_(
           parts_.reactor,
           [this](discovery::QueryId query, ByteView message) {
@@ -97,6 +98,7 @@ void Daemon::join_reactor() {
     give_time(snapshots_);
     give_time(commands_);
     give_time(*server_);
+    reactor.add_deadline([this] { return stalls_.next_look(); }, [this](Time now) { look_for_stalls(now); });
     reactor.add_poller([this](Time now) {
         now_ = now;
         const bool found = bridge_.poll(*this);
@@ -225,6 +227,22 @@ void Daemon::carry_out(const route::NeighbourAction& action) {
 void Daemon::tell_workers(const NeighbourChanged& change) {
     for (unsigned worker = 0; worker < bridge_.num_workers(); ++worker)
         gateway_.post(worker, Command(change));
+}
+
+void Daemon::look_for_stalls(Time now) {
+    std::vector<std::uint64_t> beats;
+    for (const WorkerLink& link : parts_.links)
+        beats.push_back(link.shared->heartbeat.load(std::memory_order_relaxed));
+    const std::vector<WorkerStatus> workers = parts_.observer.workers();
+    for (const Stalls::Change& change : stalls_.look(beats, now)) {
+        const auto stood = std::chrono::duration_cast<std::chrono::milliseconds>(change.stood).count();
+        parts_.log.write(change.stalled ? config::LogLevel::error : config::LogLevel::notice, "control",
+                         change.stalled ? "a worker makes no turn: its packets and commands wait"
+                                        : "the worker runs again",
+                         {{"worker", std::to_string(change.worker)},
+                          {"lcore", std::to_string(workers.at(change.worker).lcore)},
+                          {"stood_ms", std::to_string(stood)}});
+    }
 }
 
 void Daemon::write_log(const gateway::LogRecord& record) {

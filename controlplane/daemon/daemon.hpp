@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "bridge/bridge.hpp"
+#include "daemon/stalls.hpp"
 #include "discovery/transport.hpp"
 #include "gateway/gateway.hpp"
 #include "loop/reactor.hpp"
@@ -71,13 +72,14 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     void carry_out(const route::NeighbourAction& action);
     void send_ike(const ike::SendDatagram& datagram);
     void tell_workers(const NeighbourChanged& change);
+    void look_for_stalls(Time now);
     void write_log(const gateway::LogRecord& record);
     void write_key_log(const std::string& line);
 
     // for `show`
     const config::Config& configuration() const override { return parts_.config; }
     std::vector<InterfaceStatus> interfaces() const override { return parts_.observer.interfaces(); }
-    std::vector<WorkerStatus> workers() const override { return parts_.observer.workers(); }
+    std::vector<WorkerStatus> workers() const override;
     std::vector<Route> routes() const override { return routes_; }
     std::vector<manage::NeighbourView> neighbours() const override;
     gateway::StatusView status() const override;
@@ -98,6 +100,7 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     bridge::Bridge bridge_;
     gateway::Gateway gateway_;
     route::Neighbours neighbours_;
+    Stalls stalls_;
     discovery::Transport transport_;
     manage::Snapshots snapshots_;
     manage::Commands commands_;

@@ -1,4 +1,6 @@
 // What `show`, `explain` and the operator's orders get from the daemon.
+#include <fmt/format.h>
+
 #include "daemon/daemon.hpp"
 
 namespace oegate::daemon {
@@ -16,7 +18,20 @@ gateway::StatusView Daemon::status() const {
     if (bridge_.num_transmits_lost() > 0)
         view.alarms.push_back("workers do not keep up with control's datagrams: " +
                               std::to_string(bridge_.num_transmits_lost()) + " lost");
+    const std::vector<WorkerStatus> all = workers();
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if (all[i].stalled_ns != 0)
+            view.alarms.push_back(fmt::format("worker {} (lcore {}) has made no turn for {:.1f} s", i,
+                                              all[i].lcore, static_cast<double>(all[i].stalled_ns) * 1e-9));
     return view;
+}
+
+std::vector<WorkerStatus> Daemon::workers() const {
+    std::vector<WorkerStatus> all = parts_.observer.workers();
+    const Time now = loop::monotonic_now();
+    for (unsigned i = 0; i < all.size(); ++i)
+        all[i].stalled_ns = static_cast<std::uint64_t>(stalls_.stalled(i, now).count());
+    return all;
 }
 
 std::vector<gateway::TunnelView> Daemon::tunnels() const {

@@ -31,6 +31,7 @@ std::vector<WorkerStatus> CounterReader::workers() const {
         to.lcore = worker->lcore;
         to.loops = from.loops.get();
         to.busy_loops = from.busy_loops.get();
+        to.sleeps = from.sleeps.get();
         to.cycles_busy = from.cycles_busy.get();
         to.cycles_total = from.cycles_total.get();
         to.flows = from.flows.get();

@@ -46,6 +46,7 @@ struct alignas(64) Ledger {
     Counter events_lost;
     Counter loops;
     Counter busy_loops;
+    Counter sleeps;
     Counter cycles_busy;
     Counter cycles_total;
     Counter waiting_neighbour;              // gauge
