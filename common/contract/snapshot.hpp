@@ -10,6 +10,7 @@
 
 #include <array>
 
+#include "contract/crypto_status.hpp"
 #include "contract/drop.hpp"
 #include "contract/sa.hpp"
 
@@ -98,6 +99,7 @@ struct WorkerStatus {
     std::uint64_t taken_over = 0;   // out of them; in rings = the sum of the differences
     std::uint64_t stalled_ns = 0;   // since it last turned, when that is too long
     std::uint64_t sleeps = 0;       // because there was nothing to do (dataplane.idle)
+    CryptoStatus crypto;
 };
 
 /// Implemented by the data plane, called on the control thread, never waits.

@@ -1,13 +1,14 @@
+// Set-up of the library, expanded keys, direct calls; what goes through its queue is in
+// crypto_jobs.cpp, what chooses between the two in crypto_choice.cpp.
 #include "esp/crypto.hpp"
 
-#include <intel-ipsec-mb.h>
-
 #include "base/secret.hpp"
+#include "esp/crypto_library.hpp"
 
 namespace oegate::esp {
 namespace {
 
-const char* name_of(IMB_ARCH arch) {
+std::string_view name_of(IMB_ARCH arch) {
     switch (arch) {
         case IMB_ARCH_AVX512:
             return "avx512";
@@ -20,23 +21,138 @@ const char* name_of(IMB_ARCH arch) {
     }
 }
 
-IMB_MGR* manager(void* opaque) {
-    return static_cast<IMB_MGR*>(opaque);
+/// The library's own refusals are in a global that its threads share, so a refused
+/// call must not happen: what it would refuse is refused here.
+bool acceptable(const Library* library, Job& job) {
+    job.ok = false;
+    job.failed = library == nullptr || job.key == nullptr || job.len == 0 || job.len > kMaxJobLen ||
+                 job.len % facts(job.suite).block_len != 0;
+    return !job.failed;
 }
 
-/// The library's own refusals are in a global that its threads share, so a refused
-/// call must not happen: what it would refuse is refused here (RFC 4106 has no
-/// length that GCM cannot take).
-bool acceptable(const IMB_MGR* mgr, GcmJob& job) {
-    job.ok = false;
-    job.failed = mgr == nullptr || job.key == nullptr || job.len > kMaxJobLen;
-    return !job.failed;
+void expand_aes(IMB_MGR* mgr, Direction direction, const SaKey& key, CbcKey& out) {
+    alignas(16) std::uint8_t other[sizeof out.schedule];
+    std::uint8_t* const encrypt = direction == Direction::outbound ? out.schedule : other;
+    std::uint8_t* const decrypt = direction == Direction::outbound ? other : out.schedule;
+    if (key_len(key.suite) == 16)
+        IMB_AES_KEYEXP_128(mgr, key.key.data(), encrypt, decrypt);
+    else
+        IMB_AES_KEYEXP_256(mgr, key.key.data(), encrypt, decrypt);
+    zeroise(other);
+}
+
+void expand_triple_des(IMB_MGR* mgr, const SaKey& key, TripleDesKey& out) {
+    for (std::size_t i = 0; i < 3; ++i) {
+        IMB_DES_KEYSCHED(mgr, out.schedule[i], key.key.data() + 8 * i);
+        out.parts[i] = out.schedule[i];
+    }
+}
+
+/// One block of the padded key through the hash, as RFC 2104 §4 allows. Our keys are
+/// never longer than a block.
+void expand_hmac(IMB_MGR* mgr, const SaKey& key, HmacKey& out) {
+    const IMB_HASH_ALG hash = hash_of(key.suite);
+    const std::size_t block = hash == IMB_AUTH_HMAC_SHA_384 || hash == IMB_AUTH_HMAC_SHA_512 ? 128 : 64;
+    const auto one_block = [&](std::uint8_t pad, std::uint8_t* state) {
+        alignas(64) std::uint8_t padded[128];
+        for (std::size_t i = 0; i < block; ++i)
+            padded[i] = i < facts(key.suite).auth_key_len ? key.auth_key[i] ^ pad : pad;
+        switch (hash) {
+            case IMB_AUTH_MD5:
+                IMB_MD5_ONE_BLOCK(mgr, padded, state);
+                break;
+            case IMB_AUTH_HMAC_SHA_1:
+                IMB_SHA1_ONE_BLOCK(mgr, padded, state);
+                break;
+            case IMB_AUTH_HMAC_SHA_256:
+                IMB_SHA256_ONE_BLOCK(mgr, padded, state);
+                break;
+            case IMB_AUTH_HMAC_SHA_384:
+                IMB_SHA384_ONE_BLOCK(mgr, padded, state);
+                break;
+            default:
+                IMB_SHA512_ONE_BLOCK(mgr, padded, state);
+                break;
+        }
+        zeroise(padded);
+    };
+    one_block(0x36, out.inner);
+    one_block(0x5c, out.outer);
+}
+
+const std::uint8_t* aad_of(const Job& job) {
+    return job.esn ? job.esn_aad.data() : job.front;
+}
+std::uint64_t aad_len_of(const Job& job) {
+    return job.esn ? job.esn_aad.size() : kAadLen;
+}
+
+void chacha(IMB_MGR* mgr, Direction direction, Job& job, std::uint8_t* icv) {
+    const auto* key = static_cast<const ChachaKey*>(job.key);
+    chacha20_poly1305_context_data context;
+    IMB_CHACHA20_POLY1305_INIT(mgr, key->key, &context, job.nonce.data(), aad_of(job), aad_len_of(job));
+    if (direction == Direction::outbound) {
+        IMB_CHACHA20_POLY1305_ENC_UPDATE(mgr, key->key, &context, job.data, job.data, job.len);
+        IMB_CHACHA20_POLY1305_ENC_FINALIZE(mgr, &context, icv, kAeadIcvLen);
+    } else {
+        IMB_CHACHA20_POLY1305_DEC_UPDATE(mgr, key->key, &context, job.data, job.data, job.len);
+        IMB_CHACHA20_POLY1305_DEC_FINALIZE(mgr, &context, icv, kAeadIcvLen);
+    }
+}
+
+template <Direction direction>
+void run_direct(IMB_MGR* mgr, Job& job) {
+    gcm_context_data context;
+    std::array<std::uint8_t, kAeadIcvLen> made;
+    std::uint8_t* const icv = direction == Direction::outbound ? job.icv() : made.data();
+    const auto* key = static_cast<const gcm_key_data*>(job.key);
+    if (job.suite == EspSuite::aes_gcm_16_128) {
+        if (direction == Direction::outbound)
+            IMB_AES128_GCM_ENC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), aad_of(job),
+                               aad_len_of(job), icv, kAeadIcvLen);
+        else
+            IMB_AES128_GCM_DEC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), aad_of(job),
+                               aad_len_of(job), icv, kAeadIcvLen);
+    } else if (job.suite == EspSuite::aes_gcm_16_256) {
+        if (direction == Direction::outbound)
+            IMB_AES256_GCM_ENC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), aad_of(job),
+                               aad_len_of(job), icv, kAeadIcvLen);
+        else
+            IMB_AES256_GCM_DEC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), aad_of(job),
+                               aad_len_of(job), icv, kAeadIcvLen);
+    } else {
+        chacha(mgr, direction, job, icv);
+    }
+    job.ok = direction == Direction::outbound || equal_constant_time(made, {job.icv(), kAeadIcvLen});
+}
+
+/// Groups that the library can take together, in the order of their first packets.
+void run_waiting(Library& library, Direction direction, std::span<Job*> waiting) {
+    const auto& choices = direction == Direction::outbound ? library.status.seal : library.status.open;
+    const auto path_of = [&](const Job& job) { return choices[static_cast<std::size_t>(job.suite)].path; };
+    while (!waiting.empty()) {
+        const EspSuite suite = waiting[0]->suite;
+        const CryptoPath path = path_of(*waiting[0]);
+        std::array<Job*, kBatch> together;
+        unsigned num_together = 0, num_left = 0;
+        for (Job* job : waiting) {
+            const bool fits = path == CryptoPath::split ? job->suite == suite : path_of(*job) == path;
+            if (fits)
+                together[num_together++] = job;
+            else
+                waiting[num_left++] = job;
+        }
+        run_jobs(library, direction, path, {together.data(), num_together});
+        waiting = waiting.first(num_left);
+    }
 }
 
 }  // namespace
 
-void Crypto::Free::operator()(void* opaque) const {
-    free_mb_mgr(manager(opaque));
+void Crypto::Free::operator()(Library* library) const {
+    free_mb_mgr(library->mgr);
+    zeroise({reinterpret_cast<std::uint8_t*>(&library->iv_key), sizeof library->iv_key});
+    delete library;
 }
 
 Crypto::Crypto() {
@@ -50,57 +166,94 @@ Crypto::Crypto() {
         free_mb_mgr(mgr);
         return;
     }
-    manager_.reset(mgr);
-    architecture_ = name_of(arch);
+    library_.reset(new Library());
+    library_->mgr = mgr;
+    library_->status.architecture = name_of(arch);
+    for (auto* choices : {&library_->status.seal, &library_->status.open})
+        for (std::size_t i = 0; i < kNumEspSuites; ++i)
+            (*choices)[i].path = is_aead(kEspSuites[i].suite) ? CryptoPath::direct : CryptoPath::burst;
+    make_templates(*library_);
+    SystemRandom random;
+    std::array<std::uint8_t, 32> key;
+    random.fill(key);
+    IMB_AES256_GCM_PRE(mgr, key.data(), &library_->iv_key);
+    zeroise(key);
+}
+
+CryptoStatus Crypto::status() const {
+    return library_ ? library_->status : CryptoStatus{};
 }
 
 std::size_t Crypto::expanded_len() {
+    constexpr std::size_t kLen = std::max({sizeof(gcm_key_data), sizeof(CbcKey), sizeof(TripleDesKey)});
     static_assert(alignof(gcm_key_data) <= kExpandedAlignment);
-    return (sizeof(gcm_key_data) + kExpandedAlignment - 1) / kExpandedAlignment * kExpandedAlignment;
+    return (kLen + kExpandedAlignment - 1) / kExpandedAlignment * kExpandedAlignment;
 }
 
-bool Crypto::expand(EspSuite suite, const std::uint8_t* key, void* out) const {
-    IMB_MGR* mgr = manager(manager_.get());
-    if (mgr == nullptr) return false;
-    auto* data = static_cast<gcm_key_data*>(out);
-    if (suite == EspSuite::aes_gcm_16_128)
-        IMB_AES128_GCM_PRE(mgr, key, data);
-    else
-        IMB_AES256_GCM_PRE(mgr, key, data);
-    return true;
-}
-
-void Crypto::seal(std::span<GcmJob> jobs) const {
-    IMB_MGR* mgr = manager(manager_.get());
-    gcm_context_data context;
-    for (GcmJob& job : jobs) {
-        if (!acceptable(mgr, job)) continue;
-        const auto* key = static_cast<const gcm_key_data*>(job.key);
-        if (job.suite == EspSuite::aes_gcm_16_128)
-            IMB_AES128_GCM_ENC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), job.aad,
-                               job.aad_len, job.icv, kIcvLen);
-        else
-            IMB_AES256_GCM_ENC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), job.aad,
-                               job.aad_len, job.icv, kIcvLen);
-        job.ok = true;
+bool Crypto::expand(Direction direction, const SaKey& key, void* out) const {
+    if (!library_) return false;
+    IMB_MGR* mgr = library_->mgr;
+    switch (key.suite) {
+        case EspSuite::aes_gcm_16_128:
+            IMB_AES128_GCM_PRE(mgr, key.key.data(), static_cast<gcm_key_data*>(out));
+            return true;
+        case EspSuite::aes_gcm_16_256:
+            IMB_AES256_GCM_PRE(mgr, key.key.data(), static_cast<gcm_key_data*>(out));
+            return true;
+        case EspSuite::chacha20_poly1305:
+            std::memcpy(static_cast<ChachaKey*>(out)->key, key.key.data(), sizeof(ChachaKey));
+            return true;
+        default:
+            expand_hmac(mgr, key, *static_cast<HmacKey*>(out));
+            if (is_triple_des(key.suite))
+                expand_triple_des(mgr, key, *static_cast<TripleDesKey*>(out));
+            else if (key_len(key.suite) != 0)
+                expand_aes(mgr, direction, key, *static_cast<CbcKey*>(out));
+            return true;
     }
 }
 
-void Crypto::open(std::span<GcmJob> jobs) const {
-    IMB_MGR* mgr = manager(manager_.get());
-    gcm_context_data context;
-    for (GcmJob& job : jobs) {
-        if (!acceptable(mgr, job)) continue;
-        const auto* key = static_cast<const gcm_key_data*>(job.key);
-        std::array<std::uint8_t, kIcvLen> icv;
-        if (job.suite == EspSuite::aes_gcm_16_128)
-            IMB_AES128_GCM_DEC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), job.aad,
-                               job.aad_len, icv.data(), kIcvLen);
-        else
-            IMB_AES256_GCM_DEC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), job.aad,
-                               job.aad_len, icv.data(), kIcvLen);
-        job.ok = equal_constant_time(icv, {job.icv, kIcvLen});
+template <Direction direction>
+void Crypto::run(std::span<Job> jobs) const {
+    Library* library = library_.get();
+    std::array<Job*, kBatch> waiting;
+    unsigned num_waiting = 0;
+    for (Job& job : jobs) {
+        if (!acceptable(library, job)) continue;
+        const auto& choices = direction == Direction::outbound ? library->status.seal : library->status.open;
+        if (choices[static_cast<std::size_t>(job.suite)].path == CryptoPath::direct) {
+            run_direct<direction>(library->mgr, job);
+            continue;
+        }
+        waiting[num_waiting++] = &job;
+        if (num_waiting < kBatch) continue;
+        run_waiting(*library, direction, waiting);
+        num_waiting = 0;
     }
+    if (num_waiting != 0) run_waiting(*library, direction, {waiting.data(), num_waiting});
+}
+
+void Crypto::seal(std::span<Job> jobs) const {
+    run<Direction::outbound>(jobs);
+}
+
+void Crypto::open(std::span<Job> jobs) const {
+    run<Direction::inbound>(jobs);
+}
+
+/// AES-256 in counter mode: GCM over zeros, whose tag nobody wants. The nonce counts
+/// refills, so that no block of key stream comes twice.
+void Crypto::refill_ivs() {
+    iv_next_ = 0;
+    if (!library_) return;
+    ivs_.fill(0);
+    gcm_context_data context;
+    std::array<std::uint8_t, kNonceLen> nonce{};
+    const Be64 number(library_->iv_refills++);
+    std::memcpy(nonce.data() + 4, &number, sizeof number);
+    std::array<std::uint8_t, kAeadIcvLen> tag;
+    IMB_AES256_GCM_ENC(library_->mgr, &library_->iv_key, &context, ivs_.data(), ivs_.data(), ivs_.size(),
+                       nonce.data(), nonce.data(), 0, tag.data(), tag.size());
 }
 
 }  // namespace oegate::esp

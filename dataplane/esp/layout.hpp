@@ -1,79 +1,146 @@
-// How a tunnel-mode ESP packet with AES-GCM lies in memory (RFC 4303 §2, RFC 4106
-// §3), pure: lengths, nonce, and the outer header that an SA prebuilds (RFC 4301
+// How a tunnel-mode ESP packet lies in memory (RFC 4303 §2, RFC 4106 §3, RFC 3948 §2.1),
+// pure: lengths of each suite, nonce, and the outer header that an SA prebuilds (RFC 4301
 // §5.1.2). Called by the SAD, and by the encrypt and decrypt stages.
 //
-//   outer IP | SPI | sequence | IV (8) | inner datagram | padding | pad len | next | ICV (16)
-//              └── AAD (8) ─┘           └────────── encrypted ──────────┘
+//   outer IP | [UDP] | SPI | sequence | IV | inner datagram | padding | pad len | next | ICV
+//                                          └────────────── encrypted ─────────────┘
 #pragma once
 
 #include <array>
 #include <cstring>
 
+#include "contract/sa.hpp"
 #include "esp/padding.hpp"
 #include "net/headers.hpp"
 
 namespace oegate::esp {
 
-inline constexpr std::size_t kIvLen = 8;
-inline constexpr std::size_t kIcvLen = 16;
-inline constexpr std::size_t kAadLen = sizeof(EspHeader);  // no ESN (RFC 4106 §5)
+inline constexpr std::size_t kAeadIvLen = 8;               // RFC 4106 §3.1, RFC 7634 §2
+inline constexpr std::size_t kAeadIcvLen = 16;             // RFC 4106 §6, RFC 7634 §2
+inline constexpr std::size_t kAadLen = sizeof(EspHeader);  // without ESN (RFC 4106 §5)
 inline constexpr std::size_t kNonceLen = 12;               // salt, IV (RFC 4106 §4)
-inline constexpr std::size_t kFrontLen = sizeof(EspHeader) + kIvLen;
-/// Shortest ESP packet behind the outer header: an empty payload still has a trailer.
-inline constexpr std::size_t kMinEspLen = kFrontLen + kAlignment + kIcvLen;
 
-constexpr std::size_t outer_header_len(Family outer) {
-    return outer == Family::ipv4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header);
+/// ESP header and IV.
+constexpr std::size_t front_len(EspSuite suite) {
+    return sizeof(EspHeader) + facts(suite).iv_len;
+}
+constexpr std::size_t icv_len(EspSuite suite) {
+    return facts(suite).icv_len;
+}
+/// What the cipher text is a multiple of.
+constexpr std::size_t alignment(EspSuite suite) {
+    return facts(suite).block_len > kAlignment ? facts(suite).block_len : kAlignment;
+}
+/// Shortest ESP packet behind the outer header: an empty payload still has a trailer.
+constexpr std::size_t min_esp_len(EspSuite suite) {
+    return front_len(suite) + alignment(suite) + icv_len(suite);
+}
+/// That of the shortest suite: what is shorter belongs to nobody.
+inline constexpr std::size_t kMinEspLen = min_esp_len(EspSuite::null_sha1_96);
+static_assert([] {
+    for (const EspSuiteFacts& f : kEspSuites)
+        if (min_esp_len(f.suite) < kMinEspLen || alignment(f.suite) > kMaxAlignment || f.icv_len < 12)
+            return false;
+    return true;
+}());
+
+/// Outer IP header, and UDP header where there is one.
+constexpr std::size_t outer_header_len(Family outer, bool udp = false) {
+    return (outer == Family::ipv4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header)) + (udp ? sizeof(UdpHeader) : 0);
 }
 /// Bytes that an inner datagram grows by.
-constexpr std::size_t overhead(Family outer, std::size_t inner_len) {
-    return outer_header_len(outer) + kFrontLen + trailer_len(inner_len) + kIcvLen;
+constexpr std::size_t overhead(EspSuite suite, Family outer, bool udp, std::size_t inner_len) {
+    return outer_header_len(outer, udp) + front_len(suite) + trailer_len(inner_len, alignment(suite)) +
+           icv_len(suite);
 }
 /// Longest inner datagram that fits an outgoing MTU: what ICMP 3/4 and packet too
 /// big report (RFC 4301 §8.2.1). 0 when nothing fits.
-constexpr std::size_t inner_mtu(Family outer, std::size_t mtu) {
-    const std::size_t fixed = outer_header_len(outer) + kFrontLen + kIcvLen;
-    if (mtu < fixed + kAlignment) return 0;
-    return (mtu - fixed) / kAlignment * kAlignment - kTrailerLen;
+constexpr std::size_t inner_mtu(EspSuite suite, Family outer, bool udp, std::size_t mtu) {
+    const std::size_t fixed = outer_header_len(outer, udp) + front_len(suite) + icv_len(suite);
+    if (mtu < fixed + alignment(suite)) return 0;
+    return (mtu - fixed) / alignment(suite) * alignment(suite) - kTrailerLen;
 }
-static_assert(inner_mtu(Family::ipv4, 1500) == 1446 && inner_mtu(Family::ipv6, 1500) == 1426);
-static_assert(1446 + overhead(Family::ipv4, 1446) == 1500 && 1447 + overhead(Family::ipv4, 1447) > 1500);
+static_assert(inner_mtu(EspSuite::aes_gcm_16_128, Family::ipv4, false, 1500) == 1446 &&
+              inner_mtu(EspSuite::aes_gcm_16_128, Family::ipv6, false, 1500) == 1426);
+static_assert([] {
+    for (const EspSuiteFacts& f : kEspSuites)
+        for (const bool udp : {false, true}) {
+            const std::size_t most = inner_mtu(f.suite, Family::ipv4, udp, 1500);
+            if (most + overhead(f.suite, Family::ipv4, udp, most) > 1500 ||
+                most + 1 + overhead(f.suite, Family::ipv4, udp, most + 1) <= 1500)
+                return false;
+        }
+    return true;
+}());
 
-/// The sequence number doubles as IV: a counter, unique under the key (RFC 4106 §3.1).
-inline void write_front(std::uint8_t* at, std::uint32_t spi, std::uint64_t sequence) {
+inline void write_esp_header(std::uint8_t* at, std::uint32_t spi, std::uint64_t sequence) {
     const EspHeader header{Be32(spi), Be32(static_cast<std::uint32_t>(sequence))};
-    const Be64 iv(sequence);
     std::memcpy(at, &header, sizeof header);
-    std::memcpy(at + sizeof header, &iv, sizeof iv);
+}
+
+/// The IV of an AEAD is the sequence number, all 64 bits: a counter, unique under the key
+/// (RFC 4106 §3.1, RFC 7634 §2). A whole number of eight bytes, written beside its nonce
+/// so that neither is read back.
+inline void write_aead_iv(std::uint8_t* at, std::uint64_t sequence,
+                          std::array<std::uint8_t, kNonceLen>& nonce,
+                          const std::array<std::uint8_t, 4>& salt) {
+    const Be64 iv(sequence);
+    std::memcpy(at, &iv, sizeof iv);
+    std::memcpy(nonce.data(), salt.data(), salt.size());
+    std::memcpy(nonce.data() + salt.size(), &iv, sizeof iv);
 }
 
 /// salt | IV, the IV as it stands in the packet.
 inline void make_nonce(std::array<std::uint8_t, kNonceLen>& nonce, const std::array<std::uint8_t, 4>& salt,
                        const std::uint8_t* iv) {
     std::memcpy(nonce.data(), salt.data(), salt.size());
-    std::memcpy(nonce.data() + salt.size(), iv, kIvLen);
+    std::memcpy(nonce.data() + salt.size(), iv, kAeadIvLen);
 }
 
 /// TTL or hop limit of the outer header: ours to choose (RFC 4301 §5.1.2.1).
 inline constexpr std::uint8_t kOuterTtl = 64;
 
-/// The part of an outer header that no packet changes. local and remote are of one family.
+/// The part of an outer header that no packet changes, UDP header included, and the sum
+/// of its 16-bit words for the IPv4 checksum.
 struct OuterTemplate {
-    alignas(8) std::array<std::uint8_t, sizeof(Ipv6Header)> bytes{};
+    alignas(8) std::array<std::uint8_t, sizeof(Ipv6Header) + sizeof(UdpHeader)> bytes{};
+    std::uint16_t sum = 0;
+    std::uint8_t len = 0;
+    Family family = Family::ipv4;
+    bool udp = false;
 };
+static_assert(sizeof(OuterTemplate) == 56);
 
-OuterTemplate make_outer(const Address& local, const Address& remote);
+/// local and remote are of one family. The flow label of IPv6 is one for the SA: who
+/// spreads packets by it keeps an SA's in order, and learns nothing of the flows inside
+/// (RFC 6438 §3).
+OuterTemplate make_outer(const Address& local, const Address& remote, UdpPorts, std::uint32_t spi);
 
-/// Copies the template to `at` and fills in what a packet decides: length, DSCP and
-/// ECN, for IPv4 also DF, identification and checksum. esp_len counts the bytes
-/// behind the outer header.
-/// DF is copied from an IPv4 inner header and set for an IPv6 one, so that nobody
-/// on the path fragments what the inner sender asked not to be fragmented (RFC
-/// 4301 §8.1). DSCP and ECN are copied (RFC 4301 §5.1.2.1, RFC 6040 §4.1 normal mode).
-void write_outer_ipv4(std::uint8_t* at, const OuterTemplate&, std::size_t esp_len, std::uint8_t traffic_class,
-                      bool dont_fragment, std::uint16_t identification);
-void write_outer_ipv6(std::uint8_t* at, const OuterTemplate&, std::size_t esp_len,
-                      std::uint8_t traffic_class);
+/// The addresses of the template.
+Pair outer_pair(const OuterTemplate&);
+
+/// Copies the template to `at` and fills in what a packet decides: lengths, DSCP and ECN,
+/// for IPv4 also DF, identification and checksum. esp_len counts the bytes behind it.
+/// UDP over IPv4 has no checksum (RFC 3948 §2.1); over IPv6 finish_udp() writes it.
+void write_outer(std::uint8_t* at, const OuterTemplate&, std::size_t esp_len, std::uint8_t traffic_class,
+                 bool dont_fragment, std::uint16_t identification);
+
+/// The checksum of UDP over IPv6, which may not be left out (RFC 8200 §8.1): over the
+/// whole sealed packet. `at` is the UDP header, num_bytes counts from there.
+void finish_udp(const Pair&, std::uint8_t* at, std::size_t num_bytes);
+
+/// DSCP and ECN of the outer header (RFC 4301 §5.1.2.1, RFC 6040 §4.1).
+constexpr std::uint8_t outer_traffic_class(const OuterPolicy& policy, std::uint8_t inner) {
+    const unsigned dscp =
+        policy.dscp == OuterPolicy::kCopyDscp ? inner & 0xfcu : static_cast<unsigned>(policy.dscp) << 2;
+    return static_cast<std::uint8_t>((dscp & 0xfc) | (policy.copy_ecn ? inner & 3u : 0u));
+}
+
+/// DF of an outer IPv4 header. `inner` is the inner IPv4 header's, and true for IPv6,
+/// whose sender may not be fragmented on the way (RFC 4301 §8.1).
+constexpr bool outer_dont_fragment(const OuterPolicy& policy, bool inner) {
+    return policy.df == DfPolicy::set || (policy.df == DfPolicy::copy && inner);
+}
 
 /// ECN of the inner header after decapsulation (RFC 6040 §4.2, figure 4); both are
 /// the two low bits. nullopt: drop, congestion was met and the inner cannot say so.

@@ -2,7 +2,9 @@
 // header. Called by the encrypt and decrypt stages. Knows nothing of ICVs.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 #include "base/bytes.hpp"
@@ -10,21 +12,27 @@
 namespace oegate::esp {
 
 inline constexpr std::size_t kTrailerLen = 2;  // pad length, next header
-inline constexpr std::size_t kAlignment = 4;   // RFC 4303 §2.4; GCM itself needs none (RFC 4106 §3.2)
+/// RFC 4303 §2.4; a counter mode or NULL needs no more. A CBC cipher needs its block.
+inline constexpr std::size_t kAlignment = 4;
+inline constexpr std::size_t kMaxAlignment = 16;
 
-/// Padding bytes behind payload_len bytes, so that the trailer ends on 4 bytes.
-constexpr std::size_t pad_len(std::size_t payload_len) {
-    return (kAlignment - (payload_len + kTrailerLen) % kAlignment) % kAlignment;
+/// Padding bytes behind payload_len bytes, so that the trailer ends on `alignment`, a
+/// power of two.
+constexpr std::size_t pad_len(std::size_t payload_len, std::size_t alignment = kAlignment) {
+    return (0 - payload_len - kTrailerLen) & (alignment - 1);
 }
 /// Padding and the two bytes behind it.
-constexpr std::size_t trailer_len(std::size_t payload_len) {
-    return pad_len(payload_len) + kTrailerLen;
+constexpr std::size_t trailer_len(std::size_t payload_len, std::size_t alignment = kAlignment) {
+    return pad_len(payload_len, alignment) + kTrailerLen;
 }
 
-/// Writes trailer_len(payload_len) bytes at `at`: 1, 2, 3, …, pad length, next header.
-inline void write_trailer(std::uint8_t* at, std::size_t payload_len, std::uint8_t next_header) {
-    const std::size_t num_pad = pad_len(payload_len);
-    for (std::size_t i = 0; i < num_pad; ++i) at[i] = static_cast<std::uint8_t>(i + 1);
+/// Writes num_pad (0..15) bytes of padding 1, 2, 3, …, pad length, next header. There must
+/// be room for eight bytes behind `at`, which the ICV's place gives.
+inline void write_trailer(std::uint8_t* at, std::size_t num_pad, std::uint8_t next_header) {
+    static constexpr std::array<std::uint8_t, kMaxAlignment> kPadding{1, 2,  3,  4,  5,  6,  7,  8,
+                                                                      9, 10, 11, 12, 13, 14, 15, 16};
+    std::memcpy(at, kPadding.data(), 8);
+    if (num_pad > 8) std::memcpy(at + num_pad - 8, kPadding.data() + num_pad - 8, 8);
     at[num_pad] = static_cast<std::uint8_t>(num_pad);
     at[num_pad + 1] = next_header;
 }

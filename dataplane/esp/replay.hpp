@@ -9,12 +9,16 @@
 
 namespace oegate::esp {
 
-/// Words of bitmap that a window of num_packets (a multiple of 64) needs: a power
-/// of two with at least one word more than the window, since the word that holds
-/// the highest number is only partly used.
+/// Smallest step and bounds of a window (RFC 4303 §3.4.3 demands 32, prefers 64).
+inline constexpr std::uint32_t kWindowStep = 32;
+inline constexpr std::uint32_t kMaxWindow = 32768;
+
+/// Words of bitmap that a window of num_packets needs: a power of two with at least
+/// one word more than the window, since the word that holds the highest number is only
+/// partly used.
 constexpr std::uint32_t replay_words(std::uint32_t num_packets) {
     std::uint32_t words = 1;
-    while (words < num_packets / 64 + 1) words *= 2;
+    while (words < (num_packets + 63) / 64 + 1) words *= 2;
     return words;
 }
 
@@ -24,7 +28,7 @@ enum class Replay : std::uint8_t { fresh, seen, left_of_window };
 /// a power of two and at least replay_words(window).
 struct ReplayWindow {
     std::uint64_t highest = 0;  // highest number authenticated; 0: none yet
-    std::uint32_t window = 0;   // packets, a multiple of 64; 0 switches the check off
+    std::uint32_t window = 0;   // packets, a multiple of 32; 0 switches the check off
 
     /// Sequence numbers start at 1 (RFC 4303 §3.3.3): 0 was never sent.
     Replay check(std::span<const std::uint64_t> bitmap, std::uint64_t sequence) const {

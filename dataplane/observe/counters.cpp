@@ -1,5 +1,7 @@
 #include "observe/counters.hpp"
 
+#include "worker/security_state.hpp"
+
 namespace oegate {
 
 std::vector<InterfaceStatus> CounterReader::interfaces() const {
@@ -51,6 +53,7 @@ std::vector<WorkerStatus> CounterReader::workers() const {
         to.merged = from.merged.get();
         to.handed_over = from.handed_over.get();
         to.taken_over = from.taken_over.get();
+        if (worker->security != nullptr) to.crypto = worker->security->crypto.status();
     }
     return all;
 }

@@ -1,7 +1,8 @@
-// decrypt: tunnel-mode ESP inbound (RFC 4303 §3.4, RFC 4106, RFC 4301 §5.2). Called
-// by the loop with ESP datagrams to us whose SPI names this worker. Three steps: find
-// the SAs and build the jobs of the burst, open all, unwrap each in order. What comes
-// out is treated as a datagram that arrived on the tunnel's logical interface.
+// decrypt: tunnel-mode ESP inbound (RFC 4303 §3.4, RFC 4301 §5.2), every suite. Called by
+// the loop with ESP datagrams to us whose SPI names this worker; those that came in UDP
+// have its header counted in Meta::header_len. Three steps: find the SAs and build the
+// jobs of the burst, open all, unwrap each in order. What comes out is treated as a
+// datagram that arrived on the tunnel's logical interface.
 #include "net/checksum.hpp"
 #include "net/headers.hpp"
 #include "stages/expire.hpp"
@@ -16,15 +17,19 @@ const EspHeader& esp_header(rte_mbuf* packet) {
     return *reinterpret_cast<const EspHeader*>(data(packet) + meta(packet).header_len);
 }
 
-bool long_enough(rte_mbuf* packet) {
-    return rte_pktmbuf_data_len(packet) >= meta(packet).header_len + esp::kMinEspLen;
+/// Bytes behind the outer header.
+std::size_t esp_len(const rte_mbuf* packet) {
+    const std::size_t len = rte_pktmbuf_data_len(packet), front = meta(packet).header_len;
+    return len > front ? len - front : 0;
 }
 
-/// Everything that can be said of a packet before its ICV is known. Drop::kCount: go on.
-Drop examine(Worker& worker, rte_mbuf* packet, InboundSa*& found) {
+/// Everything that can be said of a packet before its ICV is known, its whole sequence
+/// number included. Drop::kCount: go on.
+Drop examine(Worker& worker, rte_mbuf* packet, InboundSa*& found, std::uint64_t& sequence) {
     const Meta& m = meta(packet);
     if (m.fragment) return Drop::esp_fragment;
-    if (!long_enough(packet)) return Drop::esp_short;
+    const std::size_t len = esp_len(packet);
+    if (len < esp::kMinEspLen) return Drop::esp_short;
     Security& security = *worker.security;
     const std::uint32_t spi = esp_header(packet).spi.host();
     InboundSa* sa = found = security.sad.inbound(spi);
@@ -33,24 +38,35 @@ Drop examine(Worker& worker, rte_mbuf* packet, InboundSa*& found) {
             post(worker, Event(UnknownSpi{m.pair.source, m.pair.destination, spi}));
         return Drop::esp_unknown_spi;
     }
-    if (m.pair.source != sa->remote || m.pair.destination != sa->local) return Drop::esp_wrong_address;
+    if (outer_mark(m.pair) != sa->outer) return Drop::esp_wrong_address;
+    if (static_cast<std::int32_t>(to_tick(worker.now_ns) - sa->check_at) >= 0) check_limits(worker, *sa);
     if (sa->state == SaState::dead) return Drop::sa_hard_limit;
-    const std::uint64_t sequence = esp_header(packet).sequence.host();
-    if (sa->replay.check(security.sad.bitmap(security.sad.slot_of(*sa)), sequence) != esp::Replay::fresh)
-        return Drop::esp_replayed;
-    return Drop::kCount;
+    const std::size_t around = std::size_t{sa->front_len} + sa->icv_len;
+    if (len < around + sa->alignment) return Drop::esp_short;
+    if (((len - around) & (sa->alignment - 1u)) != 0) return Drop::esp_length;
+    const std::uint32_t low = esp_header(packet).sequence.host();
+    sequence = sa->esn ? esp::guess_sequence(sa->replay, low) : low;
+    switch (sa->replay.check(security.sad.bitmap(security.sad.slot_of(*sa)), sequence)) {
+        case esp::Replay::fresh:
+            return Drop::kCount;
+        case esp::Replay::seen:
+            return Drop::esp_replayed;
+        case esp::Replay::left_of_window:
+            return Drop::esp_too_old;
+    }
+    return Drop::esp_too_old;
 }
 
-void build(Worker& worker, rte_mbuf* packet, const InboundSa& sa, esp::GcmJob& job) {
+void build(Worker& worker, rte_mbuf* packet, const InboundSa& sa, std::uint64_t sequence, esp::Job& job) {
     std::uint8_t* front = data(packet) + meta(packet).header_len;
-    const std::size_t esp_len = rte_pktmbuf_data_len(packet) - std::size_t{meta(packet).header_len};
     job.key = worker.security->sad.inbound_key(worker.security->sad.slot_of(sa));
     job.suite = sa.suite;
-    job.aad = front;
-    job.data = front + esp::kFrontLen;
-    job.len = static_cast<std::uint32_t>(esp_len - esp::kFrontLen - esp::kIcvLen);
-    job.icv = job.data + job.len;
-    esp::make_nonce(job.nonce, sa.salt, front + sizeof(EspHeader));
+    job.front = front;
+    job.data = front + sa.front_len;
+    job.len = static_cast<std::uint32_t>(esp_len(packet) - sa.front_len - sa.icv_len);
+    job.esn = false;
+    if (sa.esn) esp::use_esn(job, sequence);
+    if (is_aead(sa.suite)) esp::make_nonce(job.nonce, sa.salt, front + sizeof(EspHeader));
 }
 
 /// RFC 6040 §4.2. The checksum of an IPv4 header follows (RFC 1624).
@@ -79,9 +95,31 @@ std::uint8_t ecn_of_outer(rte_mbuf* packet) {
     return data(packet)[1] >> 4 & 3;
 }
 
-/// Cuts everything but the inner datagram off and checks it. Drop::kCount: it is good.
-Drop unwrap(Worker& worker, rte_mbuf* packet, const InboundSa& sa, const esp::GcmJob& job) {
-    if (job.len % esp::kAlignment != 0) return Drop::esp_bad_padding;
+bool same_bits(const Address& a, const Address& b, unsigned num_bits) {
+    const unsigned whole = num_bits / 8, rest = num_bits % 8;
+    if (std::memcmp(a.bytes().data(), b.bytes().data(), whole) != 0) return false;
+    return rest == 0 || (a.bytes()[whole] ^ b.bytes()[whole]) >> (8 - rest) == 0;
+}
+
+/// RFC 4301 §5.2: what the peer may put into this SA.
+bool selected(const Pair& inner, const InboundSa& sa) {
+    if (sa.selectors_exact) return inner == sa.pair;
+    return same_bits(inner.source, sa.pair.source, sa.source_bits) &&
+           same_bits(inner.destination, sa.pair.destination, sa.destination_bits);
+}
+
+Drop mismatch(Worker& worker, const Pair& inner, const InboundSa& sa) {
+    if (worker.security->mismatch_tokens.take(worker.now_ns)) {
+        Sad& sad = worker.security->sad;
+        const std::uint32_t slot = sad.slot_of(sa);
+        post(worker, Event(SelectorMismatch{inner, {slot, sad.inbound_cold(slot).generation}}));
+    }
+    return Drop::esp_selector_mismatch;
+}
+
+/// Cuts everything but the inner datagram off and checks it; TFC padding behind it goes
+/// with the rest, since its own length decides (RFC 4303 §2.7). Drop::kCount: it is good.
+Drop unwrap(Worker& worker, rte_mbuf* packet, const InboundSa& sa, const esp::Job& job) {
     const auto trailer = esp::read_trailer({job.data, job.len});
     if (!trailer) return Drop::esp_bad_padding;
     const auto next = static_cast<Protocol>(trailer->next_header);
@@ -92,32 +130,26 @@ Drop unwrap(Worker& worker, rte_mbuf* packet, const InboundSa& sa, const esp::Gc
         return Drop::esp_inner_invalid;
     const std::uint8_t outer_ecn = ecn_of_outer(packet);
     Meta& m = meta(packet);
-    rte_pktmbuf_adj(packet, static_cast<std::uint16_t>(m.header_len + esp::kFrontLen));
+    rte_pktmbuf_adj(packet, static_cast<std::uint16_t>(m.header_len + sa.front_len));
     rte_pktmbuf_trim(packet, static_cast<std::uint16_t>(rte_pktmbuf_data_len(packet) - trailer->payload_len));
     m.origin = Origin::decrypted;
     m.next_hop = kNoNextHop;
     m.family = family;
     if (parse_datagram(packet) != Drop::kCount) return Drop::esp_inner_invalid;
-    if (m.pair != sa.pair) {
-        if (worker.security->mismatch_tokens.take(worker.now_ns)) {
-            Sad& sad = worker.security->sad;
-            const std::uint32_t slot = sad.slot_of(sa);
-            post(worker, Event(SelectorMismatch{m.pair, {slot, sad.inbound_cold(slot).generation}}));
-        }
-        return Drop::esp_selector_mismatch;
-    }
+    if (!selected(m.pair, sa)) return mismatch(worker, m.pair, sa);
     return set_ecn(data(packet), family, outer_ecn) ? Drop::kCount : Drop::esp_congestion;
 }
 
 /// The ICV is known: the window moves, the SA counts, the inner datagram comes out.
-Drop finish(Worker& worker, rte_mbuf* packet, InboundSa& sa, const esp::GcmJob& job) {
+Drop finish(Worker& worker, rte_mbuf* packet, InboundSa& sa, std::uint64_t sequence, const esp::Job& job) {
     if (job.failed) return Drop::crypto_failed;
     if (!job.ok) return Drop::esp_bad_icv;
     Sad& sad = worker.security->sad;
     const std::uint32_t slot = sad.slot_of(sa);
-    const std::uint64_t sequence = esp_header(packet).sequence.host();
     // Checked again: the same number may stand twice in one burst.
-    if (sa.replay.check(sad.bitmap(slot), sequence) != esp::Replay::fresh) return Drop::esp_replayed;
+    const esp::Replay verdict = sa.replay.check(sad.bitmap(slot), sequence);
+    if (verdict == esp::Replay::seen) return Drop::esp_replayed;
+    if (verdict == esp::Replay::left_of_window) return Drop::esp_too_old;
     if (sa.state == SaState::dead) return Drop::sa_hard_limit;
     sa.replay.update(sad.bitmap(slot), sequence);
     const Drop reason = unwrap(worker, packet, sa, job);
@@ -137,22 +169,26 @@ Drop finish(Worker& worker, rte_mbuf* packet, InboundSa& sa, const esp::GcmJob& 
 void decrypt(Worker& worker, Burst& in, Burst& out) {
     Security& security = *worker.security;
     std::array<InboundSa*, kBurstRoom> sas;
-    for (rte_mbuf* packet : in)
-        if (long_enough(packet)) security.sad.prefetch_inbound(esp_header(packet).spi.host());
+    std::array<std::uint64_t, kBurstRoom> sequences;
+    for (rte_mbuf* packet : in) {
+        if (esp_len(packet) < esp::kMinEspLen) continue;
+        const EspHeader& header = esp_header(packet);
+        security.sad.prefetch_inbound(header.spi.host(), header.sequence.host());
+    }
     unsigned num_jobs = 0;
     for (rte_mbuf* packet : in) {
-        const Drop reason = examine(worker, packet, sas[num_jobs]);
+        const Drop reason = examine(worker, packet, sas[num_jobs], sequences[num_jobs]);
         if (reason != Drop::kCount) {
             drop(worker, packet, reason);
             continue;
         }
-        build(worker, packet, *sas[num_jobs], security.jobs[num_jobs]);
+        build(worker, packet, *sas[num_jobs], sequences[num_jobs], security.jobs[num_jobs]);
         in.set(num_jobs++, packet);
     }
     in.truncate(num_jobs);
     security.crypto.open({security.jobs.data(), num_jobs});
     for (unsigned i = 0; i < num_jobs; ++i) {
-        Drop reason = finish(worker, in[i], *sas[i], security.jobs[i]);
+        Drop reason = finish(worker, in[i], *sas[i], sequences[i], security.jobs[i]);
         if (reason == Drop::kCount && out.room() == 0) reason = Drop::no_buffer;
         if (reason == Drop::kCount)
             out.push(in[i]);

@@ -1,9 +1,7 @@
-// encrypt: tunnel-mode ESP outbound (RFC 4303 §3.3, RFC 4106, RFC 4301 §5.1). Called
-// by the loop with datagrams whose Meta::sa is set and that fit. Three steps: build
-// every packet of the burst, seal all, pass them on. The loop routes the result.
-//
-// Outer header: DF as the inner IPv4 header has it, set for inner IPv6; DSCP and ECN
-// copied (RFC 4301 §5.1.2.1, RFC 6040 §4.1), so DSCP is visible outside.
+// encrypt: tunnel-mode ESP outbound (RFC 4303 §3.3, RFC 4301 §5.1), every suite, also in
+// UDP (RFC 3948). Called by the loop with datagrams whose Meta::sa names an SA of this
+// worker and that fit. Four steps over the burst: fetch the SAs, build every packet,
+// seal all, pass them on. The loop routes the result.
 #include <utility>
 
 #include "net/headers.hpp"
@@ -34,75 +32,88 @@ struct Inner {
 };
 
 Inner inspect(const std::uint8_t* at, Family family) {
-    if (family == Family::ipv4) {
-        const auto* header = reinterpret_cast<const Ipv4Header*>(at);
-        return {header->tos, static_cast<std::uint8_t>(Protocol::ipip)};
-    }
-    const auto* header = reinterpret_cast<const Ipv6Header*>(at);
-    return {static_cast<std::uint8_t>(header->version_class_flow.host() >> 20),
-            static_cast<std::uint8_t>(Protocol::ipv6)};
+    if (family == Family::ipv4)
+        return {reinterpret_cast<const Ipv4Header*>(at)->tos, static_cast<std::uint8_t>(Protocol::ipip)};
+    return {static_cast<std::uint8_t>(at[0] << 4 | at[1] >> 4), static_cast<std::uint8_t>(Protocol::ipv6)};
+}
+
+/// What the outer datagram is to the stages behind us.
+void describe(Meta& m, const OutboundSa& sa, bool dont_fragment) {
+    const std::uint16_t in_interface = m.in_interface;
+    m = Meta{};
+    m.pair = esp::outer_pair(sa.outer);
+    m.in_interface = in_interface;
+    m.header_len = static_cast<std::uint16_t>(esp::outer_header_len(sa.outer.family));
+    m.protocol = static_cast<std::uint8_t>(sa.outer.udp ? Protocol::udp : Protocol::esp);
+    m.family = sa.outer.family;
+    m.origin = Origin::encrypted;
+    m.dont_fragment = dont_fragment || sa.outer.family == Family::ipv6;
 }
 
 /// Writes everything but the cipher text and ICV. The buffer has room for it.
-void build(Worker& worker, rte_mbuf* packet, OutboundSa& sa, std::uint64_t sequence, esp::GcmJob& job) {
+void build(Worker& worker, rte_mbuf* packet, OutboundSa& sa, std::uint64_t sequence, esp::Job& job) {
     Meta& m = meta(packet);
     const std::size_t inner_len = rte_pktmbuf_data_len(packet);
     const Inner inner = inspect(data(packet), m.family);
-    const std::size_t trailer = esp::trailer_len(inner_len);
-    const std::size_t outer_len = esp::outer_header_len(sa.family);
+    const std::size_t num_pad = esp::pad_len(inner_len, sa.alignment);
+    const std::size_t trailer = num_pad + esp::kTrailerLen;
     auto* tail = reinterpret_cast<std::uint8_t*>(
-        rte_pktmbuf_append(packet, static_cast<std::uint16_t>(trailer + esp::kIcvLen)));
-    esp::write_trailer(tail, inner_len, inner.next_header);
+        rte_pktmbuf_append(packet, static_cast<std::uint16_t>(trailer + sa.icv_len)));
+    esp::write_trailer(tail, num_pad, inner.next_header);
     auto* outer = reinterpret_cast<std::uint8_t*>(
-        rte_pktmbuf_prepend(packet, static_cast<std::uint16_t>(outer_len + esp::kFrontLen)));
-    std::uint8_t* front = outer + outer_len;
-    esp::write_front(front, sa.spi, sequence);
-    const std::size_t esp_len = esp::kFrontLen + inner_len + trailer + esp::kIcvLen;
-    if (sa.family == Family::ipv4)
-        esp::write_outer_ipv4(outer, sa.outer, esp_len, inner.traffic_class, m.dont_fragment,
-                              worker.identification++);
-    else
-        esp::write_outer_ipv6(outer, sa.outer, esp_len, inner.traffic_class);
+        rte_pktmbuf_prepend(packet, static_cast<std::uint16_t>(sa.outer.len + sa.front_len)));
+    std::uint8_t* front = outer + sa.outer.len;
+    esp::write_esp_header(front, sa.spi, sequence);
 
-    job.key = worker.security->sad.outbound_key(worker.security->sad.slot_of(sa));
+    Security& security = *worker.security;
+    job.key = security.sad.outbound_key(security.sad.slot_of(sa));
     job.suite = sa.suite;
-    job.aad = front;
-    job.data = front + esp::kFrontLen;
+    job.front = front;
+    job.data = front + sa.front_len;
     job.len = static_cast<std::uint32_t>(inner_len + trailer);
-    job.icv = tail + trailer;
-    esp::make_nonce(job.nonce, sa.salt, front + sizeof(EspHeader));
+    job.esn = false;
+    if (sa.esn) esp::use_esn(job, sequence);
+    if (is_aead(sa.suite))
+        esp::write_aead_iv(front + sizeof(EspHeader), sequence, job.nonce, sa.salt);
+    else if (sa.front_len != sizeof(EspHeader))
+        security.crypto.write_iv(front + sizeof(EspHeader), sa.front_len - sizeof(EspHeader));
 
-    const std::uint16_t in_interface = m.in_interface;
-    const bool dont_fragment = m.dont_fragment || sa.family == Family::ipv6;
-    m = Meta{};
-    m.pair = sa.outer_pair;
-    m.in_interface = in_interface;
-    m.header_len = static_cast<std::uint16_t>(outer_len);
-    m.protocol = static_cast<std::uint8_t>(Protocol::esp);
-    m.family = sa.family;
-    m.origin = Origin::encrypted;
-    m.dont_fragment = dont_fragment;
+    const bool dont_fragment = esp::outer_dont_fragment(sa.policy, m.dont_fragment);
+    esp::write_outer(outer, sa.outer, sa.front_len + job.len + sa.icv_len,
+                     esp::outer_traffic_class(sa.policy, inner.traffic_class), dont_fragment,
+                     worker.identification++);
+    describe(m, sa, dont_fragment);
 }
 
 /// True when the packet is built and waits for its job.
-bool prepare(Worker& worker, rte_mbuf* packet, esp::GcmJob& job) {
+bool prepare(Worker& worker, rte_mbuf* packet, esp::Job& job) {
     OutboundSa* sa = worker.security->sad.outbound(meta(packet).sa);
     if (sa == nullptr) return drop(worker, packet, Drop::sa_missing), false;
+    const Tick now = to_tick(worker.now_ns);
+    if (static_cast<std::int32_t>(now - sa->check_at) >= 0) check_limits(worker, *sa);
     if (sa->state == SaState::dead) return no_more(worker, packet, *sa), false;
     const std::size_t inner_len = rte_pktmbuf_data_len(packet);
-    if (rte_pktmbuf_headroom(packet) < esp::outer_header_len(sa->family) + esp::kFrontLen ||
-        rte_pktmbuf_tailroom(packet) < esp::trailer_len(inner_len) + esp::kIcvLen)
+    if (rte_pktmbuf_headroom(packet) < std::size_t{sa->outer.len} + sa->front_len ||
+        rte_pktmbuf_tailroom(packet) < esp::trailer_len(inner_len, sa->alignment) + sa->icv_len)
         return drop(worker, packet, Drop::no_buffer), false;
-    const std::uint64_t sequence = sa->sequence.next();
+    const std::uint64_t sequence = sa->sequence.next(sa->esn);
     if (sequence == 0) {
         end_sa(worker, *sa);
         return drop(worker, packet, Drop::sa_sequence_exhausted), false;
     }
     sa->bytes += inner_len;
-    sa->used = to_tick(worker.now_ns);
+    sa->used = now;
     build(worker, packet, *sa, sequence, job);
     if (sequence >= sa->next_packets || sa->bytes >= sa->next_bytes) check_limits(worker, *sa);
     return true;
+}
+
+/// UDP over IPv6 has a checksum, over what is sealed only now.
+void finish(rte_mbuf* packet) {
+    const Meta& m = meta(packet);
+    if (m.family == Family::ipv4 || m.protocol != static_cast<std::uint8_t>(Protocol::udp)) return;
+    esp::finish_udp(m.pair, data(packet) + m.header_len,
+                    rte_pktmbuf_data_len(packet) - std::size_t{m.header_len});
 }
 
 }  // namespace
@@ -111,12 +122,14 @@ std::uint16_t inner_mtu(const Worker& worker, SaRef ref, std::uint16_t out_mtu) 
     const OutboundSa* sa = std::as_const(worker.security->sad).outbound(ref);
     if (sa == nullptr) return 0;
     const std::uint16_t mtu = sa->mtu != 0 && sa->mtu < out_mtu ? sa->mtu : out_mtu;
-    return static_cast<std::uint16_t>(esp::inner_mtu(sa->family, mtu));
+    return static_cast<std::uint16_t>(esp::inner_mtu(sa->suite, sa->outer.family, sa->outer.udp, mtu));
 }
 
 void encrypt(Worker& worker, Burst& in, Burst& out) {
-    auto& jobs = worker.security->jobs;
+    Security& security = *worker.security;
+    auto& jobs = security.jobs;
     const unsigned first = out.size();
+    for (rte_mbuf* packet : in) security.sad.prefetch_outbound(meta(packet).sa.slot);
     for (rte_mbuf* packet : in) {
         if (out.room() == 0)
             drop(worker, packet, Drop::no_buffer);
@@ -125,14 +138,16 @@ void encrypt(Worker& worker, Burst& in, Burst& out) {
     }
     in.clear();
     const unsigned num_jobs = out.size() - first;
-    worker.security->crypto.seal({jobs.data(), num_jobs});
+    security.crypto.seal({jobs.data(), num_jobs});
     unsigned kept = first;
     for (unsigned i = 0; i < num_jobs; ++i) {
         rte_mbuf* packet = out[first + i];
-        if (jobs[i].ok)
-            out.set(kept++, packet);
-        else
+        if (!jobs[i].ok) {
             drop(worker, packet, Drop::crypto_failed);
+            continue;
+        }
+        finish(packet);
+        out.set(kept++, packet);
     }
     out.truncate(kept);
 }

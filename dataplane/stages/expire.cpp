@@ -48,8 +48,10 @@ void check_limits(Worker& worker, OutboundSa& sa) {
     if (limit == Limit::hard) return end_sa(worker, sa);
     if (limit == Limit::soft && can_post(worker)) {
         cold.soft_told = true;
-        sad.rearm(sa);
+        sad.rearm(sa, worker.now_ns);
         tell(worker, cold, slot, Direction::outbound, false);
+    } else if (limit == Limit::none) {
+        sa.check_at = next_check(cold, worker.now_ns);
     }
 }
 
@@ -60,9 +62,10 @@ void check_limits(Worker& worker, InboundSa& sa) {
     if (sa.state == SaState::dead && cold.hard_told) return;
     const Limit limit = reached(cold, sa.packets, sa.bytes, worker.now_ns);
     if (limit == Limit::hard) sa.state = SaState::dead;
+    if (limit == Limit::none) sa.check_at = next_check(cold, worker.now_ns);
     if (limit == Limit::none || !can_post(worker)) return;
     (limit == Limit::hard ? cold.hard_told : cold.soft_told) = true;
-    sad.rearm(sa);
+    sad.rearm(sa, worker.now_ns);
     tell(worker, cold, slot, Direction::inbound, limit == Limit::hard);
 }
 

@@ -4,6 +4,7 @@
 // Called by encrypt, decrypt, expire and apply; needs no EAL.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -20,57 +21,93 @@ namespace oegate {
 /// dead: the hard limit was reached; kept until control removes it.
 enum class SaState : std::uint8_t { free, live, dead };
 
+/// A way out of the gateway that was found before: the neighbour that it leads to, valid
+/// as long as the published tables have this generation. 0: none is known.
+struct CachedWay {
+    std::uint32_t adjacency = 0;
+    std::uint32_t generation = 0;
+};
+
 /// What decrypt touches of an SA for each packet: two cache lines.
 struct alignas(64) InboundSa {
     std::uint32_t spi = 0;  // 0: never handed out
     Tick used = 0;          // valid when packets != 0
+    Tick check_at = 0;      // look at the time limits from here on
     std::array<std::uint8_t, 4> salt{};
     EspSuite suite = EspSuite::aes_gcm_16_128;
     SaState state = SaState::free;
     bool report_first = false;
+    bool esn = false;
+    std::uint8_t front_len = 0;  // ESP header and IV
+    std::uint8_t icv_len = 0;
+    std::uint8_t alignment = 4;
+    bool selectors_exact = true;  // pair is the only one inside
+    std::uint64_t outer = 0;      // outer_mark() of its outer addresses
     esp::ReplayWindow replay;
     std::uint64_t packets = 0;
-    std::uint64_t bytes = 0;         // inner
+    std::uint64_t bytes = 0;  // inner
+
+    Pair pair;                       // inner selectors
     std::uint64_t next_packets = 0;  // look at the limits from here on
     std::uint64_t next_bytes = 0;
-    Address remote;  // outer source
-    Address local;
-    Pair pair;  // inner selectors
+    CachedWay way;                 // of a host pair's inner datagrams
+    std::uint8_t source_bits = 0;  // of the mapped form; see InstallInbound
+    std::uint8_t destination_bits = 0;
 };
-static_assert(sizeof(InboundSa) == 128);
+static_assert(sizeof(InboundSa) == 128 && offsetof(InboundSa, pair) == 64);
+
+/// Outer source and destination of an inbound SA in 64 bits: exact for IPv4, mixed for
+/// IPv6. Two IPv6 pairs may share a mark; what comes from the wrong one still needs the
+/// SA's ICV.
+inline std::uint64_t outer_mark(const Pair& outer) {
+    std::uint64_t words[4];
+    std::memcpy(words, &outer, sizeof words);
+    if (outer.source.is_ipv4()) return (words[1] >> 32) << 32 | words[3] >> 32;
+    return (words[0] * 3 + words[1]) * 0x9e3779b97f4a7c15 + (words[2] * 3 + words[3]) * 0xbf58476d1ce4e5b9;
+}
 
 /// What encrypt touches of an SA for each packet: two cache lines. Packets sent are
 /// sequence.sent: each number is one packet.
 struct alignas(64) OutboundSa {
-    esp::OuterTemplate outer;
     esp::SendSequence sequence;
-    std::uint64_t bytes = 0;  // inner
-    std::uint64_t next_packets = 0;
+    std::uint64_t bytes = 0;         // inner
+    std::uint64_t next_packets = 0;  // look at the limits from here on
     std::uint64_t next_bytes = 0;
     std::uint32_t spi = 0;
     std::uint32_t generation = 0;
     Tick used = 0;
+    Tick check_at = 0;
     std::array<std::uint8_t, 4> salt{};
     std::uint16_t mtu = 0;  // of the path; 0: the interface's
     EspSuite suite = EspSuite::aes_gcm_16_128;
     SaState state = SaState::free;
-    Family family = Family::ipv4;  // of the outer header
-    Pair outer_pair;
+    std::uint8_t front_len = 0;  // ESP header and IV
+    std::uint8_t icv_len = 0;
+    std::uint8_t alignment = 4;
+    bool esn = false;
+    OuterPolicy policy;
+
+    esp::OuterTemplate outer;
+    CachedWay way;  // of the outer datagrams
 };
-static_assert(sizeof(OutboundSa) == 128);
+static_assert(sizeof(OutboundSa) == 128 && offsetof(OutboundSa, outer) == 64);
 
 /// What is seldom needed of an SA, either direction.
 struct SaCold {
     SaLimits limits;
     std::uint64_t installed_ns = 0;
     Pair pair;  // inner, as in its Install command
+    UdpPorts udp;
     std::uint32_t generation = 0;
     bool soft_told = false;
     bool hard_told = false;
 };
-static_assert(sizeof(SaCold) == 96);
+static_assert(sizeof(SaCold) == 104);
 
 enum class Limit : std::uint8_t { none, soft, hard };
+
+/// The first tick in which a time limit may be reached.
+Tick next_check(const SaCold&, std::uint64_t now_ns);
 
 /// The limit that these counts have reached and that was not told yet; 0 is no limit.
 Limit reached(const SaCold&, std::uint64_t packets, std::uint64_t bytes, std::uint64_t now_ns);
@@ -95,12 +132,29 @@ class Sad {
             return nullptr;
         return &inbound_[slot];
     }
-    void prefetch_inbound(std::uint32_t spi) const {
-        if (Spi::slot(spi) < num_slots_) {
-            const auto* at = reinterpret_cast<const char*>(&inbound_[Spi::slot(spi)]);
-            __builtin_prefetch(at, 1);
-            __builtin_prefetch(at + 64, 1);
-        }
+    /// The SA's lines, the key's first ones, and the word of the window that the number lies in.
+    void prefetch_inbound(std::uint32_t spi, std::uint32_t sequence) const {
+        const std::uint32_t slot = Spi::slot(spi);
+        if (slot >= num_slots_) return;
+        const auto* at = reinterpret_cast<const char*>(&inbound_[slot]);
+        __builtin_prefetch(at, 1);
+        __builtin_prefetch(at + 64, 1);
+        const auto* key = reinterpret_cast<const char*>(inbound_keys_.data() + slot * key_len_);
+        __builtin_prefetch(key);
+        __builtin_prefetch(key + 64);
+        __builtin_prefetch(key + 128);
+        __builtin_prefetch(bitmaps_.data() + std::size_t{slot} * words_ + (sequence / 64 & (words_ - 1)), 1);
+    }
+    /// The SA's lines, and the key's first ones: the schedule of AES-128.
+    void prefetch_outbound(std::uint32_t slot) const {
+        if (slot >= num_slots_) return;
+        const auto* at = reinterpret_cast<const char*>(&outbound_[slot]);
+        __builtin_prefetch(at, 1);
+        __builtin_prefetch(at + 64, 1);
+        const auto* key = reinterpret_cast<const char*>(outbound_keys_.data() + slot * key_len_);
+        __builtin_prefetch(key);
+        __builtin_prefetch(key + 64);
+        __builtin_prefetch(key + 128);
     }
     /// Null for an empty slot or a stale generation. May be dead.
     OutboundSa* outbound(const SaRef& ref) {
@@ -140,8 +194,8 @@ class Sad {
     }
 
     /// After a soft limit was told: look again at the hard one.
-    void rearm(InboundSa&);
-    void rearm(OutboundSa&);
+    void rearm(InboundSa&, std::uint64_t now_ns);
+    void rearm(OutboundSa&, std::uint64_t now_ns);
 
     std::uint32_t num_slots() const { return num_slots_; }
     std::uint32_t count(Direction d) const { return d == Direction::inbound ? num_inbound_ : num_outbound_; }

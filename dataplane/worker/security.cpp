@@ -5,6 +5,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include <chrono>
 #include <new>
 
 #include "base/random.hpp"
@@ -41,6 +42,9 @@ Result<SecurityPointer, std::string> make_security(const config::Config& config,
     }
     if (!security->crypto.ok())
         return fail(std::string("intel-ipsec-mb cannot be used on this processor, or its self-test failed"));
+    security->crypto.choose_paths();
+    security->nat_keepalive_ns =
+        static_cast<std::uint64_t>(std::chrono::nanoseconds(config.ike.nat_keepalive).count());
     return security;
 }
 

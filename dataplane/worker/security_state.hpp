@@ -29,7 +29,8 @@ struct Security {
     FlowCache flows;
     HoldRoom held;
     Sad sad;
-    std::array<esp::GcmJob, kBurstRoom> jobs;
+    std::array<esp::Job, kBurstRoom> jobs;
+    std::uint64_t nat_keepalive_ns = 20'000'000'000;  // RFC 3948 §4; 0: none are sent
 
     // Events that a stranger can cause are bounded: 10 a second of each kind.
     TokenBucket unknown_spi_tokens{10, 10};

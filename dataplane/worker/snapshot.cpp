@@ -37,6 +37,7 @@ bool copy_flow(const Worker& worker, std::uint32_t at, SnapshotRecord& record) {
 void fill_sa(const Worker& worker, const SaCold& cold, std::uint32_t slot, SaRecord& sa) {
     sa.pair = cold.pair;
     sa.ref = {slot, cold.generation};
+    sa.udp = cold.udp;
     sa.age_ns = worker.now_ns > cold.installed_ns ? worker.now_ns - cold.installed_ns : 0;
 }
 
@@ -52,6 +53,8 @@ bool copy_inbound(const Worker& worker, std::uint32_t at, SnapshotRecord& record
     record.sa.packets = sa.packets;
     record.sa.bytes = sa.bytes;
     record.sa.sequence = sa.replay.highest;
+    record.sa.suite = sa.suite;
+    record.sa.esn = sa.esn;
     record.sa.last_used_ns = sa.packets != 0 ? ago_ns(worker, sa.used) : kNeverUsed;
     return true;
 }
@@ -68,6 +71,9 @@ bool copy_outbound(const Worker& worker, std::uint32_t at, SnapshotRecord& recor
     record.sa.packets = sa.sequence.sent;
     record.sa.bytes = sa.bytes;
     record.sa.sequence = sa.sequence.sent;
+    record.sa.suite = sa.suite;
+    record.sa.esn = sa.esn;
+    record.sa.mtu = sa.mtu;
     record.sa.last_used_ns = sa.sequence.sent != 0 ? ago_ns(worker, sa.used) : kNeverUsed;
     return true;
 }

@@ -1,6 +1,6 @@
 // The other gateway, by hand: SAs that a test installs, and ESP packets that it forges
-// and opens without the stages under test (it shares the GCM code, which has vectors of
-// its own in tests/unit/esp).
+// and opens without the stages under test (it shares the crypto, which tests/unit/esp holds
+// against OpenSSL).
 #pragma once
 
 #include <optional>
@@ -28,6 +28,10 @@ struct Tunnel {
     std::uint32_t replay_window = 64;
     std::uint16_t mtu = 0;
     bool report_first = false;
+    bool esn = false;
+    UdpPorts udp{};
+    OuterPolicy outer{};
+    std::uint8_t source_bits = 128, destination_bits = 128;  // of the inbound selectors
 
     InstallOutbound outbound() const;
     InstallInbound inbound() const;
@@ -46,6 +50,10 @@ struct Forged {
     std::uint8_t outer_ecn = 0;
     std::optional<std::uint32_t> spi{};
     std::optional<Address> source{};
+    std::optional<std::uint16_t> udp_checksum{};  // default: none over IPv4, the right one over IPv6
+    std::uint16_t udp_source = 4500, udp_destination = 4500;
+    int udp_length = 0;  // added to the right one
+    bool plain = false;  // without UDP although the SA has it
 };
 /// A whole outer datagram from the peer to us.
 Bytes seal(const Tunnel&, const Bytes& inner, const Forged& how = {});
@@ -56,8 +64,9 @@ struct Opened {
     std::uint8_t next_header = 0;
     Bytes inner;
 };
-/// What the peer makes of an outer datagram of ours; nullopt when the ICV is wrong.
-std::optional<Opened> open(const Tunnel&, const Bytes& outer);
+/// What the peer makes of an outer datagram of ours, whose sequence number has this high
+/// half; nullopt when the ICV is wrong.
+std::optional<Opened> open(const Tunnel&, const Bytes& outer, std::uint32_t sequence_high = 0);
 
 /// The IP datagram of a frame.
 Bytes without_link(const Bytes& frame);
