@@ -29,6 +29,7 @@ enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kBadConfiguration = 8 };
 struct Arguments {
     std::string config;
     std::string key_log;
+    bool check_devices = false;
 };
 
 int complain(int status, const std::string& text) {
@@ -95,6 +96,8 @@ int serve(const config::Config& config, const ike::PrivateKey& key, std::FILE* k
                   "keys of every SA are written to a file: for tests only");
     log.write(config::LogLevel::notice, "main", "serving",
               {{"name", config.name}, {"version", OEGATE_VERSION}, {"socket", config.management.socket}});
+    for (const std::string& warning : plane.warnings())
+        log.write(config::LogLevel::warning, "ports", warning);
     reactor.on_terminate([&](int) {
         log.write(config::LogLevel::notice, "main", "shutting down");
         (*daemon)->shutdown();
@@ -115,6 +118,11 @@ int run(const Arguments& arguments) {
         for (const config::Problem& problem : config.error())
             std::fprintf(stderr, "%s\n", problem.text().c_str());
         return kBadConfiguration;
+    }
+    if (arguments.check_devices) {
+        const MachineReport report = check_machine(*config);
+        std::fputs(report.text.c_str(), stdout);
+        return report.usable ? kDone : kFailed;
     }
     File key_log(nullptr, &std::fclose);
     if (!arguments.key_log.empty()) {
@@ -146,6 +154,8 @@ int main(int argc, char** argv) {
         ->required();
     app.add_option("--insecure-key-log", arguments.key_log,
                    "append the keys of every SA to this file, for tshark; for tests only");
+    app.add_flag("--check-devices", arguments.check_devices,
+                 "say whether CPUs, huge pages and devices are what the configuration needs, and end");
     app.set_version_flag("--version", "oegated " OEGATE_VERSION);
     try {
         app.parse(argc, argv);

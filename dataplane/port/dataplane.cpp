@@ -13,6 +13,7 @@
 
 #include <algorithm>
 
+#include "port/devices.hpp"
 #include "port/eal.hpp"
 #include "port/parts.hpp"
 #include "worker/loop.hpp"
@@ -56,12 +57,13 @@ Status make_pool(DataplaneParts& parts) {
 /// One port per distinct device; interfaces that share one are told apart by VLAN.
 Status open_ports(DataplaneParts& parts, const config::Config& config) {
     for (const config::Interface& interface : config.interfaces) {
-        const auto same = [&](const Port& p) { return p.device == interface.device; };
+        const std::string name = ethdev_name(interface.device);
+        const auto same = [&](const Port& p) { return ethdev_name(p.device) == name; };
         auto at = std::find_if(parts.ports.begin(), parts.ports.end(), same);
         if (at == parts.ports.end()) {
             std::uint16_t mtu = interface.mtu;
             for (const config::Interface& other : config.interfaces)
-                if (other.device == interface.device) mtu = std::max(mtu, other.mtu);
+                if (ethdev_name(other.device) == name) mtu = std::max(mtu, other.mtu);
             auto port = open_port(interface.device, interface.name, mtu, config.dataplane, parts.pool);
             if (!port) return fail(port.error());
             parts.ports.push_back(std::move(*port));
@@ -81,6 +83,15 @@ Status open_ports(DataplaneParts& parts, const config::Config& config) {
     }
     parts.link_up = std::make_unique<std::atomic<bool>[]>(parts.ports.size());
     for (std::size_t i = 0; i < parts.ports.size(); ++i) parts.link_up[i] = true;
+    return {};
+}
+
+/// Devices that cannot work end the start here, with what to do about it.
+Status note_devices(DataplaneParts& parts, const config::Config& config) {
+    for (const DeviceReport& report : inspect_devices(KernelView{}, config)) {
+        if (!report.trouble.empty()) return fail(sentence(report, report.trouble));
+        if (!report.warning.empty()) parts.warnings.push_back(sentence(report, report.warning));
+    }
     return {};
 }
 
@@ -227,7 +238,8 @@ Result<std::unique_ptr<Dataplane>, std::string> Dataplane::start(const config::C
     std::unique_ptr<Dataplane> dataplane(new Dataplane);
     DataplaneParts& parts = *dataplane->parts_;
     parts.plan = plan_memory(config);
-    Status ok = start_eal(config, parts.plan);
+    Status ok = note_devices(parts, config);
+    if (ok) ok = start_eal(config, parts.plan);
     if (ok) ok = make_pool(parts);
     if (ok) ok = open_ports(parts, config);
     if (!ok) return fail(ok.error());
@@ -255,6 +267,9 @@ Tables& Dataplane::tables() {
 }
 const Observer& Dataplane::observer() const {
     return *parts_->observer;
+}
+const std::vector<std::string>& Dataplane::warnings() const {
+    return parts_->warnings;
 }
 const std::vector<WorkerLink>& Dataplane::links() const {
     return parts_->links;
@@ -290,6 +305,28 @@ void Dataplane::stop() {
     parts.pool = nullptr;
     rte_free(parts.qsbr);
     parts.qsbr = nullptr;
+}
+
+MachineReport check_machine(const config::Config& config) {
+    const MemoryPlan plan = plan_memory(config);
+    MachineReport report;
+    report.text =
+        fmt::format("memory: {} packet buffers; {} huge pages of 2 MiB, or {} of 1 GiB\n", plan.num_mbufs,
+                    plan.pages_2m(), (plan.bytes + (std::size_t{1} << 30) - 1) >> 30);
+    const Status machine = check_machine(config, plan);
+    report.usable = machine.has_value();
+    if (!machine) report.text += fmt::format("NOT USABLE: {}\n", machine.error());
+    for (const DeviceReport& device : inspect_devices(KernelView{}, config)) {
+        if (device.trouble.empty()) {
+            report.text += fmt::format("interface {}: {}\n", device.interface, device.found);
+        } else {
+            report.text += fmt::format("NOT USABLE: {}\n", sentence(device, device.trouble));
+            report.usable = false;
+        }
+        if (!device.warning.empty())
+            report.text += fmt::format("warning: {}\n", sentence(device, device.warning));
+    }
+    return report;
 }
 
 }  // namespace oegate

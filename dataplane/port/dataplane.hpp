@@ -36,6 +36,8 @@ class Dataplane {
 
     Tables& tables();
     const Observer& observer() const;
+    /// What works, but not as well as it could: sentences for the operator.
+    const std::vector<std::string>& warnings() const;
     const std::vector<WorkerLink>& links() const;
     MacAddress mac(std::uint16_t interface) const;
     /// fe80::/64 address of the interface (RFC 4291 appendix A), or the configured one.
@@ -54,6 +56,14 @@ class Dataplane {
     Dataplane();
     std::unique_ptr<DataplaneParts> parts_;
 };
+
+struct MachineReport {
+    std::string text;  // lines
+    bool usable = false;
+};
+/// Whether CPUs, memory and devices of this machine are what the configuration needs, and
+/// what to do where they are not. Starts nothing; for `oegated --check-devices`.
+MachineReport check_machine(const config::Config&);
 
 /// Before the process ends, when no Dataplane lives any more: removes EAL's traces.
 void leave_eal();

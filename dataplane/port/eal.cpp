@@ -12,6 +12,7 @@
 #include <set>
 
 #include "port/dataplane.hpp"
+#include "port/pci.hpp"
 
 namespace oegate {
 namespace {
@@ -67,12 +68,7 @@ Result<void, std::string> check_cpus(const config::Dataplane& d) {
 }  // namespace
 
 bool is_pci_device(const std::string& device) {
-    const std::string address = device.substr(0, device.find(','));
-    const auto hex = [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; };
-    // [DDDD:]BB:DD.F
-    std::string shape;
-    for (char c : address) shape += hex(c) ? 'h' : c;
-    return shape == "hh:hh.h" || shape == "hhhh:hh:hh.h";
+    return pci_address(device).has_value();
 }
 
 std::vector<std::string> eal_arguments(const config::Config& config, const MemoryPlan& plan,
@@ -91,19 +87,23 @@ std::vector<std::string> eal_arguments(const config::Config& config, const Memor
     }
     std::set<std::string> pci;
     for (const config::Interface& i : config.interfaces)
-        if (is_pci_device(i.device)) pci.insert(i.device);
+        if (const auto address = pci_address(i.device))
+            pci.insert(*address + i.device.substr(std::min(i.device.find(','), i.device.size())));
     for (const std::string& device : pci) args.insert(args.end(), {"-a", device});
     if (pci.empty()) args.insert(args.end(), {"--no-pci", "--iova-mode=va"});
     return args;
 }
 
-Result<void, std::string> start_eal(const config::Config& config, const MemoryPlan& plan) {
+Result<void, std::string> check_machine(const config::Config& config, const MemoryPlan& plan) {
     if (auto ok = check_cpus(config.dataplane); !ok) return ok;
+    if (started || config.dataplane.huge_pages == config::HugePages::none) return {};
+    const HugePagesFound found = find_huge_pages();
+    return check_huge_pages(plan, found.free_bytes, found.total_2m);
+}
+
+Result<void, std::string> start_eal(const config::Config& config, const MemoryPlan& plan) {
+    if (auto ok = check_machine(config, plan); !ok) return ok;
     if (started) return {};
-    if (config.dataplane.huge_pages == config::HugePages::automatic) {
-        const HugePagesFound found = find_huge_pages();
-        if (auto ok = check_huge_pages(plan, found.free_bytes, found.total_2m); !ok) return ok;
-    }
     std::vector<std::string> args = eal_arguments(config, plan, getpid());
     std::vector<char*> argv;
     for (std::string& arg : args) argv.push_back(arg.data());

@@ -18,6 +18,9 @@ bool is_pci_device(const std::string& device);
 /// each mapped to the CPU that the configuration names, so that several may share one.
 std::vector<std::string> eal_arguments(const config::Config&, const MemoryPlan&, long process_id);
 
+/// CPUs and huge pages: what EAL would miss, as a sentence.
+Result<void, std::string> check_machine(const config::Config&, const MemoryPlan&);
+
 /// Does nothing when EAL is up already (tests).
 Result<void, std::string> start_eal(const config::Config&, const MemoryPlan&);
 

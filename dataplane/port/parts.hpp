@@ -21,6 +21,7 @@ struct DataplaneParts {
     std::vector<Port> ports;  // one per distinct device
     std::unique_ptr<std::atomic<bool>[]> link_up;
     std::vector<std::string> names;  // of interfaces
+    std::vector<std::string> warnings;
     std::vector<InterfaceInfo> interfaces;
     std::unique_ptr<Publisher> publisher;
     std::vector<std::unique_ptr<Worker>> workers;

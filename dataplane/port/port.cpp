@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "port/devices.hpp"
 #include "port/eal.hpp"
 
 namespace oegate {
@@ -43,12 +44,12 @@ Result<Port, std::string> open_port(const std::string& device, const std::string
                                     std::uint16_t mtu, const config::Dataplane& config, rte_mempool* pool) {
     Port port;
     port.device = device;
-    const std::string name = device.substr(0, device.find(','));
+    const std::string name = ethdev_name(device);
     const auto failed = [&](const char* what, int error) {
         return fail(trouble(device, interface_name, what, error));
     };
     if (rte_eth_dev_get_port_by_name(name.c_str(), &port.id) != 0) {
-        if (is_pci_device(device)) return failed("is not there, or bound to no DPDK driver", ENODEV);
+        if (is_pci_device(device)) return failed("is known to no DPDK driver here", ENODEV);
         if (const int status = rte_dev_probe(device.c_str()); status != 0)
             return failed("cannot be opened", status);
         port.made = true;

@@ -142,7 +142,7 @@ TEST_CASE("what is missing is said in a sentence") {
         c.interfaces[kOutside].device = "0000:7f:1f.6";
         const auto started = Dataplane::start(c, {}, Dataplane::Workers::by_hand);
         REQUIRE_FALSE(started);
-        CHECK(started.error().find("device '0000:7f:1f.6' is not there") != std::string::npos);
+        CHECK(started.error().find("device '0000:7f:1f.6' does not exist") != std::string::npos);
     }
     SECTION("a CPU") {
         c.dataplane.lcores = {0, 4000};
