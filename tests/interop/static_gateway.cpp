@@ -4,8 +4,10 @@
 //   static_gateway INSIDE_DEVICE OUTSIDE_DEVICE ALICE_MAC PEER_MAC
 //
 // Says "ready", runs until standard input ends, then prints packets and drops.
+#include <poll.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <iostream>
@@ -109,7 +111,11 @@ int run(char** argument) {
     tunnel(d, 2, "2001:db8:a::65", "2001:db8:d::68", EspSuite::aes_gcm_16_128);
     tunnel(d, 3, "2001:db8:a::65", "2001:db8:d::69", EspSuite::aes_gcm_16_256);
     std::cout << "ready" << std::endl;
-    for (std::string line; std::getline(std::cin, line);) {
+    // A NIC's link comes up while we serve.
+    for (pollfd in{STDIN_FILENO, POLLIN, 0};;) {
+        char rest[256];
+        if (poll(&in, 1, 100) != 0 && read(STDIN_FILENO, rest, sizeof rest) <= 0) break;
+        d.refresh_links();
     }
     d.stop();
     for (const InterfaceStatus& interface : d.observer().interfaces()) {
