@@ -122,7 +122,7 @@ std::vector<Key> make_keys() {
             "that is routed inside is refused in any case but `off`.",
             "RFC 3704 §2.2, §2.4"),
         value("interfaces[].directed-broadcast", {}, FIELD(interfaces[i].directed_broadcast),
-              "Forward datagrams to the broadcast address of this interface's subnet.", "RFC 2644"),
+              "Forward datagrams to the broadcast address of this (inside) interface's subnet.", "RFC 2644"),
         value("interfaces[].ip-options", {}, FIELD(interfaces[i].ip_options),
               "Forward datagrams with IPv4 options that came in here.", "RFC 7126"),
         value("interfaces[].source-route", {}, FIELD(interfaces[i].source_route),

@@ -36,6 +36,8 @@ std::vector<route::Link> links_of(const Parts& parts) {
 route::NeighbourSettings neighbour_settings(const config::Config& config) {
     route::NeighbourSettings settings;
     settings.max_entries = config.dataplane.neighbours;
+    settings.max_unresolved = std::max<std::size_t>(16, settings.max_entries / 8);
+    for (const config::StaticRoute& route : config.routes) settings.gateways.push_back(route.via);
     return settings;
 }
 

@@ -77,7 +77,65 @@ bool is_unicast(const MacAddress& mac) {
 }  // namespace
 
 Neighbours::Neighbours(std::vector<Link> links, const NeighbourSettings& settings)
-    : links_(std::move(links)), settings_(settings) {}
+    : links_(std::move(links)),
+      settings_(settings),
+      asking_(links_.size(), {0, settings.requests_per_second, Time{}}) {}
+
+// ---- entries, their deadlines and bounds -------------------------------------------
+
+Neighbours::Entries::iterator Neighbours::make(const Key& key) {
+    ++asking_[key.interface].num_unresolved;  // incomplete
+    return entries_.emplace(key, Entry{}).first;
+}
+
+void Neighbours::remove(Entries::iterator at) {
+    set_deadline(at->first, at->second, kNever);
+    if (is_unresolved(at->second)) --asking_[at->first.interface].num_unresolved;
+    entries_.erase(at);
+}
+
+void Neighbours::set_state(const Key& key, Entry& entry, State state) {
+    const bool before = is_unresolved(entry);
+    entry.state = state;
+    if (before && !is_unresolved(entry)) --asking_[key.interface].num_unresolved;
+    if (!before && is_unresolved(entry)) ++asking_[key.interface].num_unresolved;
+}
+
+void Neighbours::set_deadline(const Key& key, Entry& entry, Time deadline) {
+    if (entry.deadline != kNever) due_.erase({entry.deadline, key});
+    entry.deadline = deadline;
+    if (entry.deadline != kNever) due_.insert({entry.deadline, key});
+}
+
+/// Whoever sweeps a subnet asks for what is not there: known neighbours and gateways
+/// must not suffer (RFC 6583 §4).
+bool Neighbours::may_ask(const Key& key, Time now) {
+    if (std::ranges::find(settings_.gateways, key.address) != settings_.gateways.end()) return true;
+    Asking& asking = asking_[key.interface];
+    const auto earned = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now - asking.filled).count() *
+        settings_.requests_per_second / 1000);
+    if (earned > 0) {
+        asking.tokens = std::min<std::uint64_t>(settings_.requests_per_second, asking.tokens + earned);
+        asking.filled = now;
+    }
+    if (asking.tokens == 0 || asking.num_unresolved >= settings_.max_unresolved) return false;
+    --asking.tokens;
+    return true;
+}
+
+/// For a neighbour that has shown itself: one that has not, goes. False: all have.
+bool Neighbours::make_room() {
+    if (entries_.size() < settings_.max_entries) return true;
+    for (const auto& [deadline, key] : due_) {  // unresolved ones come soonest
+        const auto at = entries_.find(key);
+        if (!is_unresolved(at->second)) continue;
+        actions_.push_back(Lost{key.interface, key.address});
+        remove(at);
+        return true;
+    }
+    return false;
+}
 
 bool Neighbours::is_own(std::uint16_t interface, const Address& address) const {
     return std::ranges::any_of(links_[interface].addresses,
@@ -104,12 +162,16 @@ void Neighbours::wanted(std::uint16_t interface, const Address& address, Time no
         actions_.push_back(Lost{interface, address});
         return;
     }
-    solicit(key, entries_[key], now);
+    if (!may_ask(key, now)) {
+        ++num_put_off_;
+        return;
+    }
+    solicit(key, make(key)->second, now);
 }
 
 void Neighbours::solicit(const Key& key, Entry& entry, Time now) {
     ++entry.num_solicits;
-    entry.deadline = now + settings_.retransmit;
+    set_deadline(key, entry, now + settings_.retransmit);
     if (key.address.is_ipv6()) {
         send_solicitation(key, entry);
         return;
@@ -159,16 +221,16 @@ void Neighbours::send_advertisement(std::uint16_t interface, const Address& targ
 void Neighbours::learn(const Key& key, const MacAddress& mac, bool create, Time now) {
     auto it = entries_.find(key);
     if (it == entries_.end()) {
-        if (!create || entries_.size() >= settings_.max_entries) return;
-        it = entries_.emplace(key, Entry{}).first;
+        if (!create || !make_room()) return;
+        it = make(key);
     }
     Entry& entry = it->second;
-    const bool publish = entry.mac != mac || entry.state == State::incomplete || entry.state == State::failed;
-    entry.state = State::reachable;
+    const bool publish = entry.mac != mac || is_unresolved(entry);
+    set_state(key, entry, State::reachable);
     entry.mac = mac;
     entry.num_solicits = 0;
     entry.confirmed = now;
-    entry.deadline = now + settings_.reachable;
+    set_deadline(key, entry, now + settings_.reachable);
     if (publish) actions_.push_back(Learned{key.interface, key.address, mac});
 }
 
@@ -260,7 +322,7 @@ void Neighbours::on_advertisement(std::uint16_t interface, const Address& target
     }
     const auto it = entries_.find({interface, target});
     if (it == entries_.end()) return;  // RFC 4861 §7.2.5: no entry, no interest
-    const bool unresolved = it->second.state == State::incomplete || it->second.state == State::failed;
+    const bool unresolved = is_unresolved(it->second);
     const bool same = !mac || *mac == it->second.mac;
     if (mac && (unresolved || (flags & kOverrideFlag) != 0))
         learn(it->first, *mac, false, now);
@@ -269,36 +331,31 @@ void Neighbours::on_advertisement(std::uint16_t interface, const Address& target
 }
 
 void Neighbours::on_timer(Time now) {
-    for (auto it = entries_.begin(); it != entries_.end();) {
-        const Key& key = it->first;
-        Entry& entry = it->second;
-        if (entry.deadline > now) {
-            ++it;
-            continue;
-        }
-        if (entry.state == State::failed) {
-            it = entries_.erase(it);
-            continue;
-        }
-        if (entry.state == State::reachable) {
-            entry.state = State::probe;
-            entry.num_solicits = 0;
-        }
-        if (entry.num_solicits < settings_.max_solicits) {
-            solicit(key, entry, now);
-        } else {
-            entry.state = State::failed;
-            entry.deadline = now + settings_.failed_for;
-            actions_.push_back(Lost{key.interface, key.address});
-        }
-        ++it;
+    while (!due_.empty() && due_.begin()->first <= now) on_deadline(entries_.find(due_.begin()->second), now);
+}
+
+void Neighbours::on_deadline(Entries::iterator at, Time now) {
+    const Key& key = at->first;
+    Entry& entry = at->second;
+    if (entry.state == State::failed) {
+        remove(at);
+        return;
+    }
+    if (entry.state == State::reachable) {
+        set_state(key, entry, State::probe);
+        entry.num_solicits = 0;
+    }
+    if (entry.num_solicits < settings_.max_solicits) {
+        solicit(key, entry, now);
+    } else {
+        set_state(key, entry, State::failed);
+        set_deadline(key, entry, now + settings_.failed_for);
+        actions_.push_back(Lost{key.interface, key.address});
     }
 }
 
 Time Neighbours::next_deadline() const {
-    Time first = kNever;
-    for (const auto& [key, entry] : entries_) first = std::min(first, entry.deadline);
-    return first;
+    return due_.empty() ? kNever : due_.begin()->first;
 }
 
 std::optional<NeighbourAction> Neighbours::next_action() {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <variant>
 
 #include "base/clock.hpp"
@@ -27,6 +28,11 @@ struct NeighbourSettings {
     Duration reachable = 30s;   // RFC 4861 §10 REACHABLE_TIME; then asked again by unicast
     Duration failed_for = 3s;   // answers to new wishes wait so long after a failure
     std::size_t max_entries = 4096;
+    /// Of each interface, not answering (yet): what a scan of a subnet can take up. And
+    /// how fast it can make us ask (RFC 6583 §6.2, §7.1). Gateways are let in beyond.
+    std::size_t max_unresolved = 512;
+    unsigned requests_per_second = 256;
+    std::vector<Address> gateways;
 };
 
 /// A whole untagged Ethernet frame for an interface.
@@ -71,6 +77,8 @@ class Neighbours {
 
     std::optional<NeighbourAction> next_action();
     std::vector<NeighbourStatus> status(Time now) const;
+    /// Wishes that a bound or the rate put off; the worker wishes again.
+    std::uint64_t num_put_off() const { return num_put_off_; }
     /// Packets refused as malformed or foreign, and wishes beyond max_entries.
     std::uint64_t num_refused() const { return num_refused_; }
 
@@ -89,6 +97,17 @@ class Neighbours {
         Time confirmed{};
     };
 
+    static bool is_unresolved(const Entry& entry) {
+        return entry.state == State::incomplete || entry.state == State::failed;
+    }
+    using Entries = std::map<Key, Entry>;
+    Entries::iterator make(const Key& key);
+    void remove(Entries::iterator at);
+    void set_state(const Key& key, Entry& entry, State state);
+    void set_deadline(const Key& key, Entry& entry, Time deadline);
+    bool may_ask(const Key& key, Time now);
+    bool make_room();
+    void on_deadline(Entries::iterator at, Time now);
     bool is_own(std::uint16_t interface, const Address& address) const;
     const config::InterfaceAddress* on_link(std::uint16_t interface, const Address& address) const;
     void learn(const Key& key, const MacAddress& mac, bool create, Time now);
@@ -105,9 +124,16 @@ class Neighbours {
 
     std::vector<Link> links_;
     NeighbourSettings settings_;
-    std::map<Key, Entry> entries_;
+    struct Asking {
+        std::size_t num_unresolved = 0;
+        std::uint64_t tokens = 0;
+        Time filled{};
+    };
+    Entries entries_;
+    std::set<std::pair<Time, Key>> due_;
+    std::vector<Asking> asking_;  // by interface
     std::deque<NeighbourAction> actions_;
-    std::uint64_t num_refused_ = 0;
+    std::uint64_t num_refused_ = 0, num_put_off_ = 0;
 };
 
 }  // namespace oegate::route

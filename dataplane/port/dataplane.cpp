@@ -75,6 +75,11 @@ Status open_ports(DataplaneParts& parts, const config::Config& config) {
         info.vlan = interface.vlan;
         info.mtu = interface.mtu;
         info.role = interface.role;
+        const bool inside = info.role == InterfaceRole::inside;
+        info.source_check = interface.source_check;
+        if (info.source_check == SourceCheck::automatic)
+            info.source_check = inside ? SourceCheck::strict : SourceCheck::loose;
+        info.directed_broadcast = inside && interface.directed_broadcast;
         info.mac = at->mac;
         info.link_local = link_local_of(info.mac);
         for (const config::InterfaceAddress& a : interface.addresses)
@@ -176,7 +181,8 @@ Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSee
     w.ports = use_ports(parts, index, w.num_workers);
     w.handoff_to.resize(w.num_workers);
     w.handoff_from.resize(w.num_workers);
-    w.waiting = std::make_unique<WaitingRoom>(d.waiting_per_neighbour, d.waiting_total, seed);
+    w.waiting = std::make_unique<WaitingRoom>(d.waiting_per_neighbour, d.waiting_total,
+                                              parts.interfaces.size(), seed);
     w.icmp_tokens.rate_per_second = d.icmp_per_second;
     w.icmp_tokens.depth = d.icmp_per_second;
     w.icmp_tokens.tokens_milli = std::uint64_t{d.icmp_per_second} * 1000;

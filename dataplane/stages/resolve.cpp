@@ -7,6 +7,7 @@
 #include "stages/transmit.hpp"
 #include "tables/fib.hpp"
 #include "tables/neighbours.hpp"
+#include "tables/own_addresses.hpp"
 #include "worker/waiting.hpp"
 
 namespace oegate {
@@ -22,6 +23,14 @@ std::uint32_t adjacency_of(const Worker& worker, const Meta& m) {
     const NextHop& next = worker.routes->next_hop(m.next_hop);
     return next.connected ? worker.published->neighbours->find(next.interface, m.pair.destination)
                           : next.adjacency.load(std::memory_order_acquire);
+}
+
+constexpr MacAddress kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
+/// Screen has let it pass: the interface allows directed broadcast (RFC 2644).
+bool is_broadcast(const Worker& worker, const Meta& m) {
+    return worker.routes->next_hop(m.next_hop).connected &&
+           worker.own->find(m.pair.destination) == OwnAddresses::Kind::broadcast;
 }
 
 void wait(Worker& worker, const WaitingRoom::Neighbour& neighbour, rte_mbuf* packet) {
@@ -71,6 +80,8 @@ void resolve(Worker& worker, Burst& burst) {
         const Adjacency to = table.at(adjacency_of(worker, meta(packet)));
         if (to.resolved()) [[likely]] {
             frame(worker, packet, to.mac());
+        } else if (is_broadcast(worker, meta(packet))) {
+            frame(worker, packet, kBroadcast);
         } else {
             wait(worker, neighbour_of(worker, meta(packet)), packet);
         }

@@ -26,6 +26,14 @@ bool bad_source(const Worker& worker, const Address& a) {
            is_reserved_ipv4(a) || worker.own->find(a) == OwnAddresses::Kind::broadcast;
 }
 
+/// RFC 2644: a directed broadcast is forwarded only where its interface allows it; from
+/// another interface, and never one that was broadcast already.
+bool may_broadcast(const Worker& worker, const Meta& m) {
+    const std::uint16_t to = worker.own->broadcast_of(m.pair.destination);
+    return to != OwnAddresses::kNoInterface && worker.interfaces[to].directed_broadcast &&
+           to != m.in_interface && !m.link_broadcast;
+}
+
 enum class Way : std::uint8_t { drop, ours, transit };
 
 Way judge(const Worker& worker, const rte_mbuf* packet, Drop& reason) {
@@ -46,6 +54,7 @@ Way judge(const Worker& worker, const rte_mbuf* packet, Drop& reason) {
     if (discovery && destination.is_multicast()) return Way::ours;
     if (destination.is_multicast()) return die(Drop::ip_multicast);
     const OwnAddresses::Kind kind = worker.own->find(destination);
+    if (kind == OwnAddresses::Kind::broadcast && may_broadcast(worker, m)) return Way::transit;
     if (kind == OwnAddresses::Kind::broadcast || destination.is_limited_broadcast() || m.link_broadcast)
         return die(Drop::ip_broadcast);
     if (kind == OwnAddresses::Kind::own) return Way::ours;

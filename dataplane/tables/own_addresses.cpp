@@ -11,8 +11,8 @@ OwnAddresses::OwnAddresses(std::span<const OwnAddress> addresses)
         put(own.address, Kind::own, own.interface);
         // RFC 3021: a /31 has none; and the old all-zeros form (RFC 1812 §5.3.5.3).
         if (own.address.is_ipv4() && own.subnet.length() < 31) {
+            put(own.subnet.address(), Kind::broadcast, kNoInterface);
             put(own.subnet.last(), Kind::broadcast, own.interface);
-            put(own.subnet.address(), Kind::broadcast, own.interface);
         }
         if (own.interface >= by_interface_.size()) by_interface_.resize(own.interface + 1u);
         auto& list = by_interface_[own.interface];

@@ -22,7 +22,9 @@ class OwnAddresses {
             if (slots_[i].address == address) return slots_[i].kind;
         }
     }
-    /// Whose broadcast address it is; only when find() says broadcast.
+    static constexpr std::uint16_t kNoInterface = 0xffff;
+    /// Whose broadcast address it is; only when find() says broadcast. kNoInterface: it
+    /// is the obsolete form with a host part of zeros, that nobody forwards.
     std::uint16_t broadcast_of(const Address& address) const {
         std::size_t i = slot_of(address);
         while (slots_[i].address != address) i = (i + 1) & mask_;

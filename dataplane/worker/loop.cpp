@@ -12,6 +12,7 @@
 #include "stages/resolve.hpp"
 #include "stages/route.hpp"
 #include "stages/screen.hpp"
+#include "stages/source_check.hpp"
 #include "stages/transmit.hpp"
 #include "worker/mailbox.hpp"
 #include "worker/security.hpp"
@@ -134,6 +135,8 @@ void process(Worker& worker, PortUse& port, Burst& frames) {
     lanes.esp.clear();
     parse(worker, port, frames, lanes.datagrams);
     screen(worker, lanes.datagrams, lanes.ours, lanes.transit);
+    source_check(worker, lanes.ours, true);
+    source_check(worker, lanes.transit, false);
     local(worker, lanes.ours, lanes.esp);
     forward(worker, lanes.transit);
     open_tunnel(worker, lanes.esp);

@@ -4,9 +4,12 @@
 
 namespace oegate {
 
-WaitingRoom::WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total, const OwnerSeed& seed)
+WaitingRoom::WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total, std::size_t num_interfaces,
+                         const OwnerSeed& seed)
     : seed_(seed),
       per_neighbour_(per_neighbour),
+      per_interface_(num_interfaces > 1 ? (total + 1) / 2 : total),
+      num_of_interface_(num_interfaces),
       seats_(total),
       queues_(total),
       buckets_(std::bit_ceil(total + 1), kNil) {
@@ -27,7 +30,10 @@ std::uint32_t WaitingRoom::find(const Neighbour& neighbour) {
 
 WaitingRoom::Put WaitingRoom::put(const Neighbour& neighbour, rte_mbuf* packet, std::uint64_t now_ns) {
     std::uint32_t i = find(neighbour);
-    if (free_seat_ == kNil || (i != kNil && queues_[i].size >= per_neighbour_)) return Put::full;
+    std::uint32_t& num_of_interface = num_of_interface_[neighbour.interface];
+    if (free_seat_ == kNil || num_of_interface >= per_interface_ ||
+        (i != kNil && queues_[i].size >= per_neighbour_))
+        return Put::full;
     bool ask = false;
     if (i == kNil) {
         i = free_queue_;  // there are as many queues as seats
@@ -49,6 +55,7 @@ WaitingRoom::Put WaitingRoom::put(const Neighbour& neighbour, rte_mbuf* packet, 
     (queue.size == 0 ? queue.first : seats_[queue.last].next) = seat;
     queue.last = seat;
     ++queue.size;
+    ++num_of_interface;
     ++num_waiting_;
     return ask ? Put::waits_and_ask : Put::waits;
 }
@@ -65,6 +72,7 @@ bool WaitingRoom::take(const Neighbour& neighbour, Burst& out) {
         seats_[seat] = {nullptr, free_seat_};
         free_seat_ = seat;
         --queue.size;
+        --num_of_interface_[neighbour.interface];
         --num_waiting_;
     }
     remove(i);

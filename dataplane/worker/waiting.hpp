@@ -1,5 +1,5 @@
 // Datagrams that wait for a neighbour's MAC address: one bounded queue per unresolved
-// next hop, bounded in total, in order. Used by the resolve stage; allocates only at
+// next hop, bounded in total and per interface, in order. Used by the resolve stage; allocates only at
 // start. Knows nothing of ARP: control resolves.
 #pragma once
 
@@ -21,8 +21,10 @@ class WaitingRoom {
     };
     enum class Put : std::uint8_t { waits, waits_and_ask, full };
 
-    /// seed: secret, so that no scan of an inside subnet meets one bucket only.
-    WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total, const OwnerSeed& seed);
+    /// One interface takes half of the room at most, so that a scan of its subnet leaves
+    /// the others theirs. seed: secret, so that the scan does not meet one bucket only.
+    WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total, std::size_t num_interfaces,
+                const OwnerSeed& seed);
 
     /// waits_and_ask: the neighbour is to be asked for now (first, or a second passed).
     Put put(const Neighbour& neighbour, rte_mbuf* packet, std::uint64_t now_ns);
@@ -52,6 +54,8 @@ class WaitingRoom {
 
     OwnerSeed seed_;
     std::uint32_t per_neighbour_;
+    std::uint32_t per_interface_;
+    std::vector<std::uint32_t> num_of_interface_;  // by index
     std::uint32_t num_waiting_ = 0;
     std::uint32_t free_seat_ = 0, free_queue_ = 0, cursor_ = 0;
     std::vector<Seat> seats_;

@@ -41,6 +41,8 @@ struct InterfaceInfo {
     std::uint16_t vlan = 0;  // 0: untagged
     std::uint16_t mtu = 1500;
     InterfaceRole role = InterfaceRole::inside;
+    SourceCheck source_check = SourceCheck::strict;  // `automatic` is decided by the role
+    bool directed_broadcast = false;                 // of its subnets, from elsewhere; inside only
     MacAddress mac;
     Address link_local;  // IPv6; the other addresses may change: OwnAddresses::of()
 };

@@ -82,6 +82,10 @@ config::Config Gateway::configuration(const Options& options) {
                              1500,     {own("10.7.0.1", "10.7.0.0/24")}};
     c.interfaces[kJumbo] = {"jumbo", InterfaceRole::inside,           "net_ring_jumbo", 0,
                             9000,    {own("10.9.0.1", "10.9.0.0/24")}};
+    for (config::Interface& interface : c.interfaces) {
+        interface.source_check = options.source_check;
+        interface.directed_broadcast = options.directed_broadcast;
+    }
     return c;
 }
 

@@ -20,6 +20,8 @@ inline constexpr std::uint16_t kInside = 0, kOutside = 1, kTagged = 2, kJumbo = 
 struct Options {
     unsigned num_workers = 1;
     config::Dataplane dataplane{};
+    SourceCheck source_check = SourceCheck::automatic;  // of all interfaces
+    bool directed_broadcast = false;                    // of all interfaces
 };
 
 class Gateway {

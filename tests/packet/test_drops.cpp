@@ -258,11 +258,11 @@ TEST_CASE("full rings and queues are counted, each under its reason") {
         CHECK(g.drops(Drop::punt_ring_full) == 4);  // an rte_ring of 512 holds 511
         CHECK(g.punts().size() == kPuntRing - 1);
     }
-    SECTION("neighbour, each and total") {
-        for (const char* to : {"10.2.0.5", "10.2.0.5", "10.2.0.5", "10.2.0.6", "10.2.0.6"})
+    SECTION("neighbour, each, per interface and total") {
+        for (const char* to : {"10.2.0.5", "10.2.0.5", "10.2.0.5", "10.2.0.6", "10.9.0.5", "10.9.0.6"})
             g.in(kInside, to_us(g, kIpv4, from_to("10.1.0.2", to)));
         g.turn();
-        CHECK(g.drops(Drop::neighbour_queue_full) == 2);
+        CHECK(g.drops(Drop::neighbour_queue_full) == 3);
         CHECK(g.sum().waiting_neighbour == 3);
     }
     SECTION("transmit") {

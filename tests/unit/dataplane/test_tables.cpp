@@ -81,7 +81,7 @@ TEST_CASE("own addresses are found, others are foreign, own wins over broadcast"
         if (subnet.length() >= 31) continue;
         for (const Address& b : {subnet.address(), subnet.last()}) {
             wanted.try_emplace(b, Kind::broadcast);
-            broadcast_of[b].insert(i);
+            broadcast_of[b].insert(b == subnet.last() ? i : OwnAddresses::kNoInterface);
         }
     }
     const OwnAddresses own(addresses);
@@ -111,7 +111,9 @@ TEST_CASE("an interface's addresses keep their order, link-local ones last") {
 TEST_CASE("the waiting room keeps order and bounds whatever comes") {
     SeededRandom random(GENERATE(5u, 6u));
     constexpr std::uint32_t kEach = 5, kTotal = 40;
-    WaitingRoom room(kEach, kTotal, {1, 2});
+    constexpr std::uint16_t kInterfaces = 3;
+    WaitingRoom room(kEach, kTotal, kInterfaces, {1, 2});
+    std::uint32_t of_interface[kInterfaces] = {};
     std::map<std::uint32_t, std::deque<rte_mbuf*>> model;
     std::uint32_t total = 0;
     std::uintptr_t serial = 0;
@@ -119,23 +121,26 @@ TEST_CASE("the waiting room keeps order and bounds whatever comes") {
     for (int step = 0; step < 20000; ++step) {
         now += 1000;
         const auto host = static_cast<std::uint32_t>(random.below(30));
-        const WaitingRoom::Neighbour n{Address::ipv4(host), static_cast<std::uint16_t>(host % 3)};
+        const WaitingRoom::Neighbour n{Address::ipv4(host), static_cast<std::uint16_t>(host % kInterfaces)};
         auto& queue = model[host];
         if (random.below(4) != 0) {
             auto* p = reinterpret_cast<rte_mbuf*>(64 * ++serial);  // never looked into
-            const bool full = total == kTotal || queue.size() == kEach;
+            const bool full =
+                total == kTotal || queue.size() == kEach || of_interface[n.interface] == kTotal / 2;
             const WaitingRoom::Put put = room.put(n, p, now);
             REQUIRE((put == WaitingRoom::Put::full) == full);
             if (full) continue;
             REQUIRE((put == WaitingRoom::Put::waits_and_ask) == queue.empty());
             queue.push_back(p);
             ++total;
+            ++of_interface[n.interface];
         } else {
             Burst out;
             REQUIRE_FALSE(room.take(n, out));
             REQUIRE(std::vector<rte_mbuf*>(out.begin(), out.end()) ==
                     std::vector<rte_mbuf*>(queue.begin(), queue.end()));
             total -= static_cast<std::uint32_t>(queue.size());
+            of_interface[n.interface] -= static_cast<std::uint32_t>(queue.size());
             queue.clear();
         }
         REQUIRE(room.size() == total);

@@ -217,3 +217,98 @@ TEST_CASE("neighbours: the table is bounded, wishes beyond it are lost at once")
     CHECK(expect<Lost>(n).address == ip("192.1.0.66"));
     CHECK(n.num_refused() == 1);
 }
+
+// ---- a scan of a subnet (RFC 6583) ---------------------------------------------------
+
+namespace {
+
+NeighbourSettings narrow() {
+    NeighbourSettings settings;
+    settings.max_entries = 64;
+    settings.max_unresolved = 8;
+    settings.requests_per_second = 4;
+    settings.gateways = {ip("2001:db8:a::fe")};
+    return settings;
+}
+
+Neighbours two_links(const NeighbourSettings& settings) {
+    const Link link{kOurs,
+                    {{ip("192.1.0.1"), *Prefix::parse("192.1.0.0/24")},
+                     {ip("2001:db8:a::1"), *Prefix::parse("2001:db8:a::/64")}}};
+    return Neighbours({link, link}, settings);
+}
+
+Address scanned(unsigned i) {
+    Address a = ip("2001:db8:a::");
+    a.mutable_bytes()[13] = 7;
+    a.mutable_bytes()[14] = static_cast<std::uint8_t>(i >> 8);
+    a.mutable_bytes()[15] = static_cast<std::uint8_t>(i);
+    return a;
+}
+
+unsigned sent(Neighbours& n) {
+    unsigned num = 0;
+    while (const auto action = n.next_action()) num += std::holds_alternative<SendFrame>(*action) ? 1 : 0;
+    return num;
+}
+
+}  // namespace
+
+TEST_CASE("a scan makes us ask so often and keep so many, per interface, and no more") {
+    Neighbours n = two_links(narrow());
+    Time now{};
+    for (unsigned i = 0; i < 1000; ++i) n.wanted(0, scanned(i), now);
+    CHECK(sent(n) == 4);  // a second's worth
+    CHECK(n.num_put_off() == 996);
+    for (unsigned second = 1; second <= 60; ++second) {
+        now += 1s;
+        n.on_timer(now);
+        for (unsigned i = 0; i < 1000; ++i) n.wanted(0, scanned(1000 * second + i), now);
+        CHECK(sent(n) <= 4 + 8);  // new ones, and those asked again
+        CHECK(n.status(now).size() <= 8);
+    }
+    SECTION("the other interface has its own bounds") {
+        n.wanted(1, scanned(1), now);
+        CHECK(sent(n) == 1);
+    }
+    SECTION("a gateway is always asked for") {
+        n.wanted(0, ip("2001:db8:a::fe"), now);
+        CHECK(sent(n) == 1);
+    }
+    SECTION("who answers or shows itself is learned, and stays whatever is scanned") {
+        n.on_nd(0, nd(135, 0, "2001:db8:a::65", "2001:db8:a::1", 1, kAlice), now);
+        CHECK(std::holds_alternative<Learned>(*n.next_action()));
+        sent(n);
+        for (unsigned i = 0; i < 1000; ++i) n.wanted(0, scanned(90'000 + i), now);
+        bool there = false;
+        for (const NeighbourStatus& s : n.status(now))
+            there |= s.address == ip("2001:db8:a::65") && s.state == "reachable";
+        CHECK(there);
+    }
+    SECTION("when it ends, all of it is forgotten") {
+        for (int i = 0; i < 10; ++i) n.on_timer(now += 1s);
+        sent(n);
+        CHECK(n.status(now).empty());
+        CHECK(n.next_deadline() == kNever);
+        n.wanted(0, ip("2001:db8:a::77"), now);
+        CHECK(sent(n) == 1);
+    }
+}
+
+TEST_CASE("in a full table one that has shown itself takes the place of one that has not") {
+    NeighbourSettings settings = narrow();
+    settings.max_entries = 3;
+    Neighbours n = two_links(settings);
+    const Time now{};
+    n.wanted(0, scanned(1), now);
+    n.on_nd(0, nd(135, 0, "2001:db8:a::61", "2001:db8:a::1", 1, kAlice), now);
+    n.on_nd(0, nd(135, 0, "2001:db8:a::62", "2001:db8:a::1", 1, kAlice), now);
+    sent(n);
+    n.on_nd(0, nd(135, 0, "2001:db8:a::63", "2001:db8:a::1", 1, kAlice), now);
+    CHECK(expect<Lost>(n).address == scanned(1));
+    CHECK(expect<Learned>(n).address == ip("2001:db8:a::63"));
+    sent(n);
+    n.on_nd(0, nd(135, 0, "2001:db8:a::64", "2001:db8:a::1", 1, kAlice), now);
+    CHECK_FALSE(n.next_action());  // all three have
+    CHECK(n.status(now).size() == 3);
+}
