@@ -12,6 +12,7 @@
 #include <rte_ring_elem.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "port/devices.hpp"
 #include "port/eal.hpp"
@@ -157,6 +158,10 @@ std::vector<PortUse> use_ports(const DataplaneParts& parts, unsigned worker, uns
         for (const InterfaceInfo& interface : parts.interfaces) {
             if (interface.port != i) continue;
             uses[i].interface_of_vlan[interface.vlan] = interface.index;
+            if (interface.vlan == 0) {
+                std::memcpy(&uses[i].untagged_mac, interface.mac.bytes.data(), interface.mac.bytes.size());
+                uses[i].untagged_mac <<= 16;
+            }
             if (std::exchange(first, false)) uses[i].first_interface = interface.index;
         }
     }

@@ -2,22 +2,53 @@
 
 #include <rte_prefetch.h>
 
+#include <bit>
+#include <cstring>
+
 #include "net/checksum.hpp"
 #include "net/headers.hpp"
+#include "stages/extensions.hpp"
+#include "stages/ip_options.hpp"
 #include "stages/punt.hpp"
 
 namespace oegate {
 namespace {
 
-constexpr unsigned kMaxExtensionHeaders = 8;
+/// Frames whose first lines are asked for before they are looked at.
+constexpr unsigned kAhead = 4;
+
+template <class Word>
+Word load(const std::uint8_t* at) {
+    Word word;
+    std::memcpy(&word, at, sizeof word);
+    return word;
+}
+
+/// An IPv4 address as it stands in a header, mapped; without a branch or a call.
+Address mapped(const std::uint8_t* at) {
+    const std::uint64_t low = std::uint64_t{load<std::uint32_t>(at)} << 32 | 0xffff0000u;
+    return std::bit_cast<Address>(std::array<std::uint64_t, 2>{0, low});
+}
+
+/// Whether the one's-complement sum of a header without options is right (RFC 1071 §2 B:
+/// in any order of bytes).
+bool checksum_good(const std::uint8_t* header) {
+    std::uint64_t sum = std::uint64_t{load<std::uint32_t>(header)} + load<std::uint32_t>(header + 4) +
+                        load<std::uint32_t>(header + 8) + load<std::uint32_t>(header + 12) +
+                        load<std::uint32_t>(header + 16);
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
+}
 
 /// TCP and UDP begin alike: two ports.
 void read_ports(Meta& m, const std::uint8_t* transport, std::size_t len) {
     m.source_port = m.destination_port = 0;
     const auto protocol = static_cast<Protocol>(m.protocol);
     if (m.later_fragment || len < 4 || (protocol != Protocol::tcp && protocol != Protocol::udp)) return;
-    m.source_port = static_cast<std::uint16_t>(transport[0] << 8 | transport[1]);
-    m.destination_port = static_cast<std::uint16_t>(transport[2] << 8 | transport[3]);
+    m.source_port = load<Be16>(transport).host();
+    m.destination_port = load<Be16>(transport + 2).host();
 }
 
 /// RFC 1812 §5.2.2, in its order.
@@ -30,12 +61,15 @@ Drop parse_ipv4(rte_mbuf* packet, Meta& m) {
     if (checksum({data(packet), header_len}) != 0) return Drop::ip_checksum;
     const std::size_t total = header->total_length.host();
     if (total < header_len || total > len) return Drop::ip_short;
-    if (header_len > sizeof(Ipv4Header)) return Drop::ip_options;
+    if (header_len > sizeof(Ipv4Header)) {
+        if (const Drop reason = judge_options({data(packet), header_len}); reason != Drop::kCount)
+            return reason;
+    }
     const unsigned fragment = header->fragment.host();
     const std::size_t offset = 8u * (fragment & Ipv4Header::kOffsetMask);
     if (offset + total - header_len > 65535) return Drop::ip_short;
     rte_pktmbuf_trim(packet, static_cast<std::uint16_t>(len - total));  // Ethernet padding
-    m.pair = {*Address::from_wire(header->source), *Address::from_wire(header->destination)};
+    m.pair = {mapped(header->source.data()), mapped(header->destination.data())};
     m.family = Family::ipv4;
     m.protocol = header->protocol;
     m.header_len = static_cast<std::uint16_t>(header_len);
@@ -46,46 +80,14 @@ Drop parse_ipv4(rte_mbuf* packet, Meta& m) {
     return Drop::kCount;
 }
 
-/// Walks the chain of extension headers (RFC 8200 §4), bounded; sets protocol,
-/// header_len and the fragment fields.
-Drop walk_extensions(const std::uint8_t* bytes, std::size_t len, Meta& m) {
-    auto next = static_cast<Protocol>(reinterpret_cast<const Ipv6Header*>(bytes)->next_header);
-    std::size_t at = sizeof(Ipv6Header);
-    for (unsigned count = 0;; ++count) {
-        const bool extension = next == Protocol::hop_by_hop || next == Protocol::routing ||
-                               next == Protocol::destination_options || next == Protocol::fragment;
-        if (!extension) break;
-        if (count == kMaxExtensionHeaders) return Drop::ip_header_length;
-        if (next == Protocol::hop_by_hop && count != 0) return Drop::ip_header_length;  // only first (§4.1)
-        if (len - at < 8) return Drop::ip_short;
-        const std::uint8_t* header = bytes + at;
-        if (next == Protocol::routing && header[2] == 0) return Drop::ipv6_routing_header;
-        if (next == Protocol::fragment) {
-            m.fragment = true;
-            m.later_fragment = ((header[2] << 8 | header[3]) & 0xfff8) != 0;
-            at += 8;
-            next = static_cast<Protocol>(header[0]);
-            if (m.later_fragment) break;  // what follows is the middle of something
-            continue;
-        }
-        const std::size_t header_len = 8u * (1u + header[1]);
-        if (len - at < header_len) return Drop::ip_short;
-        at += header_len;
-        next = static_cast<Protocol>(header[0]);
-    }
-    m.protocol = static_cast<std::uint8_t>(next);
-    m.header_len = static_cast<std::uint16_t>(at);
-    return Drop::kCount;
-}
-
 Drop parse_ipv6(rte_mbuf* packet, Meta& m) {
     const std::size_t len = rte_pktmbuf_data_len(packet);
     if (len < sizeof(Ipv6Header)) return Drop::ip_short;
     const auto* header = reinterpret_cast<const Ipv6Header*>(data(packet));
     const std::size_t total = sizeof(Ipv6Header) + header->payload_length.host();
     if (total > len) return Drop::ip_short;
-    const Address source = *Address::from_wire(header->source);
-    const Address destination = *Address::from_wire(header->destination);
+    const auto source = std::bit_cast<Address>(header->source);
+    const auto destination = std::bit_cast<Address>(header->destination);
     // An IPv4-mapped address must not be seen on a wire, and Address would take it for IPv4.
     if (source.is_ipv4()) return Drop::ip_source_invalid;
     if (destination.is_ipv4()) return Drop::ip_destination_invalid;
@@ -94,14 +96,59 @@ Drop parse_ipv6(rte_mbuf* packet, Meta& m) {
     m.family = Family::ipv6;
     m.fragment = m.later_fragment = false;
     m.dont_fragment = true;  // routers never fragment (RFC 8200 §5)
-    const Drop reason = walk_extensions(data(packet), total, m);
-    if (reason != Drop::kCount) return reason;
+    m.protocol = header->next_header;
+    m.header_len = sizeof(Ipv6Header);
+    if (is_extension(static_cast<Protocol>(header->next_header))) {
+        if (const Drop reason = walk_extensions({data(packet), total}, m); reason != Drop::kCount)
+            return reason;
+    }
     read_ports(m, data(packet) + m.header_len, total - m.header_len);
     return Drop::kCount;
 }
 
-/// Ethernet and 802.1Q: finds the interface, cuts the link layer off, returns the
-/// EtherType; kCount in `reason` when the frame is for us.
+/// What a frame says of a datagram before its IP header is read.
+void begin_meta(Meta& m, std::uint16_t interface, const std::uint8_t* frame) {
+    m.next_hop = kNoNextHop;
+    m.way = Way{};
+    m.in_interface = m.out_interface = interface;
+    m.origin = Origin::received;
+    m.resume = Resume::none;
+    std::memcpy(m.source_mac.bytes.data(), frame + 6, sizeof m.source_mac);
+}
+
+/// The whole of parse for what nearly every frame is: one buffer, no tag, to our MAC
+/// address, IPv4 without options, no fragment, right checksum. False: anything else,
+/// and nothing was changed.
+bool parse_common_ipv4(const PortUse& port, rte_mbuf* packet) {
+    constexpr std::size_t kLink = sizeof(EthernetHeader), kLeast = kLink + sizeof(Ipv4Header);
+    const std::uint8_t* frame = data(packet);
+    const unsigned len = rte_pktmbuf_data_len(packet);
+    if (packet->nb_segs != 1 || len < kLeast) return false;
+    const std::uint8_t* ip = frame + kLink;
+    const unsigned total = load<Be16>(ip + 2).host();
+    const bool ours = load<std::uint64_t>(frame) << 16 == port.untagged_mac;
+    const bool plain = (load<std::uint32_t>(frame + 12) & 0x00ffffff) == 0x00450008;  // IPv4, five words
+    const bool whole = (load<Be16>(ip + 6).host() & 0x3fff) == 0;
+    const bool fits = total - sizeof(Ipv4Header) <= len - kLeast;  // and not below the header
+    if (!(ours & plain & whole & fits & checksum_good(ip))) return false;
+    Meta& m = meta(packet);
+    begin_meta(m, port.interface_of_vlan[0], frame);
+    packet->data_off = static_cast<std::uint16_t>(packet->data_off + kLink);
+    packet->data_len = static_cast<std::uint16_t>(total);  // Ethernet padding goes
+    packet->pkt_len = total;
+    m.pair = {mapped(ip + 12), mapped(ip + 16)};
+    m.family = Family::ipv4;
+    m.dont_fragment = (ip[6] & 0x40) != 0;
+    m.link_broadcast = false;
+    m.header_len = sizeof(Ipv4Header);
+    m.protocol = ip[9];
+    m.fragment = m.later_fragment = false;
+    read_ports(m, ip + sizeof(Ipv4Header), total - sizeof(Ipv4Header));
+    return true;
+}
+
+/// Ethernet and 802.1Q of any frame: finds the interface, cuts the link layer off,
+/// returns the EtherType; kCount in `reason` when the frame is for us.
 std::uint16_t strip_link_layer(const Worker& worker, const PortUse& port, rte_mbuf* packet, Drop& reason) {
     Meta& m = meta(packet);
     m = Meta{};
@@ -124,11 +171,10 @@ std::uint16_t strip_link_layer(const Worker& worker, const PortUse& port, rte_mb
     }
     reason = Drop::vlan_unknown;
     if (port.interface_of_vlan[vlan] == kNoInterface) return 0;
-    m.in_interface = port.interface_of_vlan[vlan];
+    begin_meta(m, port.interface_of_vlan[vlan], data(packet));
     reason = Drop::frame_not_for_us;
     m.link_broadcast = (ethernet.destination.bytes[0] & 1) != 0;
     if (!m.link_broadcast && ethernet.destination != worker.interfaces[m.in_interface].mac) return 0;
-    m.source_mac = ethernet.source;
     rte_pktmbuf_adj(packet, static_cast<std::uint16_t>(link_len));
     reason = Drop::kCount;
     return ether_type;
@@ -143,6 +189,57 @@ void punt_arp(Worker& worker, rte_mbuf* packet) {
         return;
     }
     punt(worker, packet, Punt::Kind::arp, 0, sizeof(ArpPacket));
+}
+
+/// Received frames of one interface, added up until the next one of another.
+class Tally {
+  public:
+    explicit Tally(Worker& worker) : worker_(worker) {}
+    ~Tally() { flush(); }
+    Tally(const Tally&) = delete;
+    Tally& operator=(const Tally&) = delete;
+    void count(std::uint16_t interface, std::uint32_t len) {
+        if (interface != interface_) [[unlikely]] {
+            flush();
+            interface_ = interface;
+        }
+        ++packets_;
+        bytes_ += len;
+    }
+
+  private:
+    void flush() {
+        if (packets_ == 0) return;
+        worker_.tallies[interface_].received_packets.add(packets_);
+        worker_.tallies[interface_].received_bytes.add(bytes_);
+        packets_ = bytes_ = 0;
+    }
+    Worker& worker_;
+    std::uint16_t interface_ = 0;
+    std::uint64_t packets_ = 0;
+    std::uint64_t bytes_ = 0;
+};
+
+/// Everything that parse_common_ipv4 leaves.
+[[gnu::noinline]] void parse_any(Worker& worker, const PortUse& port, rte_mbuf* packet, Tally& tally,
+                                 Burst& datagrams) {
+    const std::uint32_t frame_len = rte_pktmbuf_pkt_len(packet);
+    Drop reason = Drop::kCount;
+    const auto ether_type = static_cast<EtherType>(strip_link_layer(worker, port, packet, reason));
+    tally.count(meta(packet).in_interface, frame_len);
+    if (reason == Drop::kCount) {
+        if (ether_type == EtherType::arp) return punt_arp(worker, packet);
+        if (ether_type != EtherType::ipv4 && ether_type != EtherType::ipv6) {
+            reason = Drop::ether_type_unknown;
+        } else if (rte_pktmbuf_data_len(packet) > 0 &&
+                   data(packet)[0] >> 4 != (ether_type == EtherType::ipv4 ? 4 : 6)) {
+            reason = Drop::ip_version;
+        } else {
+            reason = parse_datagram(packet);
+        }
+    }
+    if (reason != Drop::kCount) return drop(worker, packet, reason);
+    datagrams.push(packet);
 }
 
 }  // namespace
@@ -161,37 +258,24 @@ Drop parse_datagram(rte_mbuf* packet) {
 }
 
 void parse(Worker& worker, const PortUse& port, Burst& frames, Burst& datagrams) {
-    for (rte_mbuf* packet : frames) {
-        rte_prefetch0(data(packet));
-        rte_prefetch0(rte_mbuf_to_priv(packet));
-    }
-    for (rte_mbuf* packet : frames) {
+    const unsigned count = frames.size();
+    worker.ledger.received.add(count);
+    Tally tally(worker);
+    const auto prefetch = [&frames](unsigned i) {
+        rte_prefetch0(data(frames[i]));
+        rte_prefetch0(rte_mbuf_to_priv(frames[i]));
+    };
+    for (unsigned i = 0; i < std::min(count, kAhead); ++i) prefetch(i);
+    for (unsigned i = 0; i < count; ++i) {
+        if (i + kAhead < count) prefetch(i + kAhead);
+        rte_mbuf* packet = frames[i];
         const std::uint32_t frame_len = rte_pktmbuf_pkt_len(packet);
-        Drop reason = Drop::kCount;
-        const auto ether_type = static_cast<EtherType>(strip_link_layer(worker, port, packet, reason));
-        InterfaceTally& tally = worker.tallies[meta(packet).in_interface];
-        tally.received_packets.add();
-        tally.received_bytes.add(frame_len);
-        worker.ledger.received.add();
-        if (reason == Drop::kCount) {
-            if (ether_type == EtherType::arp) {
-                punt_arp(worker, packet);
-                continue;
-            }
-            if (ether_type != EtherType::ipv4 && ether_type != EtherType::ipv6) {
-                reason = Drop::ether_type_unknown;
-            } else if (rte_pktmbuf_data_len(packet) > 0 &&
-                       data(packet)[0] >> 4 != (ether_type == EtherType::ipv4 ? 4 : 6)) {
-                reason = Drop::ip_version;
-            } else {
-                reason = parse_datagram(packet);
-            }
+        if (parse_common_ipv4(port, packet)) [[likely]] {
+            tally.count(port.interface_of_vlan[0], frame_len);
+            datagrams.push(packet);
+        } else {
+            parse_any(worker, port, packet, tally, datagrams);
         }
-        if (reason != Drop::kCount) {
-            drop(worker, packet, reason);
-            continue;
-        }
-        datagrams.push(packet);
     }
 }
 

@@ -21,9 +21,9 @@ bool is_reserved_ipv4(const Address& a) {
 }
 
 /// A loopback address counts whole-net in IPv4; ::1 in IPv6.
-bool bad_source(const Worker& worker, const Address& a) {
+bool bad_source(const Address& a) {
     return a.is_multicast() || a.is_loopback() || a.is_unspecified() || a.is_limited_broadcast() ||
-           is_reserved_ipv4(a) || worker.own->find(a) == OwnAddresses::Kind::broadcast;
+           is_reserved_ipv4(a);
 }
 
 /// RFC 2644: a directed broadcast is forwarded only where its interface allows it; from
@@ -34,33 +34,35 @@ bool may_broadcast(const Worker& worker, const Meta& m) {
            to != m.in_interface && !m.link_broadcast;
 }
 
-enum class Way : std::uint8_t { drop, ours, transit };
+enum class Fate : std::uint8_t { drop, ours, transit };
 
-Way judge(const Worker& worker, const rte_mbuf* packet, Drop& reason) {
+Fate judge(const Worker& worker, const rte_mbuf* packet, Drop& reason) {
     const Meta& m = meta(packet);
     const Address& source = m.pair.source;
     const Address& destination = m.pair.destination;
     const auto die = [&reason](Drop why) {
         reason = why;
-        return Way::drop;
+        return Fate::drop;
     };
     // Duplicate address detection comes from the unspecified address (RFC 4862 §5.4.2).
     const bool discovery = is_discovery(packet);
-    if (bad_source(worker, source) && !(discovery && source.is_unspecified()))
+    const OwnAddresses::Kind source_kind = worker.own->find(source);
+    if (source_kind == OwnAddresses::Kind::broadcast ||
+        (bad_source(source) && !(discovery && source.is_unspecified())))
         return die(Drop::ip_source_invalid);
     if (destination.is_loopback() || destination.is_unspecified() || is_reserved_ipv4(destination))
         return die(Drop::ip_destination_invalid);
-    if (worker.own->find(source) == OwnAddresses::Kind::own) return die(Drop::ip_spoofed_own);
-    if (discovery && destination.is_multicast()) return Way::ours;
+    if (source_kind == OwnAddresses::Kind::own) return die(Drop::ip_spoofed_own);
+    if (discovery && destination.is_multicast()) return Fate::ours;
     if (destination.is_multicast()) return die(Drop::ip_multicast);
     const OwnAddresses::Kind kind = worker.own->find(destination);
-    if (kind == OwnAddresses::Kind::broadcast && may_broadcast(worker, m)) return Way::transit;
+    if (kind == OwnAddresses::Kind::broadcast && may_broadcast(worker, m)) return Fate::transit;
     if (kind == OwnAddresses::Kind::broadcast || destination.is_limited_broadcast() || m.link_broadcast)
         return die(Drop::ip_broadcast);
-    if (kind == OwnAddresses::Kind::own) return Way::ours;
+    if (kind == OwnAddresses::Kind::own) return Fate::ours;
     if (source.is_link_local() || destination.is_link_local() || source.is_unspecified())
         return die(Drop::ip_link_local);
-    return Way::transit;
+    return Fate::transit;
 }
 
 }  // namespace
@@ -69,13 +71,13 @@ void screen(Worker& worker, Burst& datagrams, Burst& ours, Burst& transit) {
     for (rte_mbuf* packet : datagrams) {
         Drop reason = Drop::kCount;
         switch (judge(worker, packet, reason)) {
-            case Way::drop:
+            case Fate::drop:
                 drop(worker, packet, reason);
                 break;
-            case Way::ours:
+            case Fate::ours:
                 ours.push(packet);
                 break;
-            case Way::transit:
+            case Fate::transit:
                 transit.push(packet);
                 break;
         }

@@ -5,11 +5,13 @@
 #include <rte_mbuf.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
 #include "contract/sa.hpp"
 #include "net/address.hpp"
+#include "tables/way.hpp"
 
 namespace oegate {
 
@@ -57,26 +59,33 @@ inline constexpr std::uint32_t kNoNextHop = 0;
 /// Valid from `parse` to `transmit`. In that stretch the mbuf's data begins at the
 /// IP header and its length is exactly the datagram's: link-layer header and
 /// padding are gone, `resolve` puts a new one in front.
-struct Meta {
+///
+/// The first cache line is what every datagram needs, the second what few do. Whoever
+/// makes a Meta writes all of it but `sa` and `hash`.
+struct alignas(64) Meta {
     Pair pair;                        // of the IP header that the data begins with
+    std::uint64_t hash;               // of pair, from `recall` or `divide` on
     SaRef sa;                         // policy → encrypt: the outbound SA
     std::uint32_t next_hop = 0;       // of RouteTable, for this loop; kNoNextHop before `route`
+    Way way;                          // Way::kUnknown: `route` and `resolve` find it
     std::uint16_t in_interface = 0;   // index in configuration order; generated: the offender's
     std::uint16_t out_interface = 0;  // set by `route`
-    std::uint16_t header_len = 0;     // IP header with all extension headers
-    std::uint16_t source_port = 0;    // TCP and UDP, host order; 0 where there is none
-    std::uint16_t destination_port = 0;
-    std::uint8_t protocol = 0;  // behind the extension headers
     Family family = Family::ipv4;
     Origin origin = Origin::received;
-    Resume resume = Resume::none;
-    bool fragment = false;        // any fragment, the first included
-    bool later_fragment = false;  // offset not 0: no transport header
     bool dont_fragment = false;   // IPv4 DF, or IPv6
     bool link_broadcast = false;  // frame was sent to a group or broadcast MAC
-    MacAddress source_mac;        // of the frame
+
+    alignas(64) std::uint16_t header_len = 0;  // IP header with all extension headers
+    std::uint16_t source_port = 0;             // TCP and UDP, host order; 0 where there is none
+    std::uint16_t destination_port = 0;
+    std::uint8_t protocol = 0;    // behind the extension headers
+    bool fragment = false;        // any fragment, the first included
+    bool later_fragment = false;  // offset not 0: no transport header
+    Resume resume = Resume::none;
+    MacAddress source_mac;  // of the frame
 };
-static_assert(std::is_trivially_copyable_v<Meta> && sizeof(Meta) <= 128);
+static_assert(std::is_trivially_copyable_v<Meta> && sizeof(Meta) == 128);
+static_assert(offsetof(Meta, header_len) == 64);
 
 /// Private area of every mbuf of ours.
 inline constexpr std::uint16_t kMetaRoom = 128;

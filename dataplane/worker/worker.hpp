@@ -58,6 +58,9 @@ struct PortUse {
     std::uint16_t tx_owner = 0;                    // worker index
     std::uint16_t first_interface = 0;             // blamed when a frame belongs to none
     std::vector<std::uint16_t> interface_of_vlan;  // 4096 entries, kNoInterface; [0]: untagged
+    /// MAC address of the untagged interface as a frame begins with it, shifted left by 16
+    /// bits in a word of this machine; 1, which no frame has, when there is none.
+    std::uint64_t untagged_mac = 1;
     Burst pending;  // frames complete, to be transmitted at the end of the loop
 };
 
