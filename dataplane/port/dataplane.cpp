@@ -158,6 +158,8 @@ std::vector<PortUse> use_ports(const DataplaneParts& parts, unsigned worker, uns
         for (const InterfaceInfo& interface : parts.interfaces) {
             if (interface.port != i) continue;
             uses[i].interface_of_vlan[interface.vlan] = interface.index;
+            uses[i].interfaces.push_back(interface.index);
+            uses[i].has_inside |= interface.role == InterfaceRole::inside;
             if (interface.vlan == 0) {
                 std::memcpy(&uses[i].untagged_mac, interface.mac.bytes.data(), interface.mac.bytes.size());
                 uses[i].untagged_mac <<= 16;
@@ -193,7 +195,7 @@ Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSee
     w.icmp_tokens.tokens_milli = std::uint64_t{d.icmp_per_second} * 1000;
     w.tallies = std::make_unique<InterfaceTally[]>(std::max<std::size_t>(1, parts.interfaces.size()));
     if (auto ok = make_link(parts, w); !ok) return ok;
-    auto security = make_security(config, index);
+    auto security = make_security(config, index, seed);
     if (!security) return fail(security.error());
     w.security = std::move(*security);
     rte_rcu_qsbr_thread_register(parts.qsbr, index);

@@ -30,7 +30,7 @@ void ask(Worker& worker, std::uint32_t flow, bool repeated) {
     const FlowEntry& entry = worker.security->flows.entry(flow);
     FlowCold& cold = worker.security->flows.cold(flow);
     cold.asked = to_tick(worker.now_ns);
-    post(worker, Event(Miss{entry.pair, entry.class_kind, cold.protocol, cold.source_port,
+    post(worker, Event(Miss{entry.pair, cold.class_kind, cold.protocol, cold.source_port,
                             cold.destination_port, repeated}));
 }
 

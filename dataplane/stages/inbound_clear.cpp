@@ -27,9 +27,10 @@ Drop by_class(ClassKind kind) {
 }
 
 /// Drop::kCount: it may pass.
-Drop verdict(Worker& worker, const Pair& pair) {
+Drop verdict(Worker& worker, Meta& m) {
     const FlowCache& flows = worker.security->flows;
-    const std::uint32_t flow = flows.find(pair);
+    const Pair pair = m.pair.reversed();
+    const std::uint32_t flow = flows.find(hash_of(worker, m), pair);  // a pair and its reverse hash alike
     const ClassKind kind = worker.classes->lookup(pair.destination);
     if (flow == FlowCache::kNone) return by_class(kind);
     switch (flows.entry(flow).state) {
@@ -57,7 +58,7 @@ Drop verdict(Worker& worker, const Pair& pair) {
 void screen_inbound_clear(Worker& worker, Burst& burst) {
     unsigned kept = 0;
     for (rte_mbuf* packet : burst) {
-        const Drop reason = verdict(worker, meta(packet).pair.reversed());
+        const Drop reason = verdict(worker, meta(packet));
         if (reason == Drop::kCount)
             burst.set(kept++, packet);
         else

@@ -69,6 +69,7 @@ Drop parse_ipv4(rte_mbuf* packet, Meta& m) {
     const std::size_t offset = 8u * (fragment & Ipv4Header::kOffsetMask);
     if (offset + total - header_len > 65535) return Drop::ip_short;
     rte_pktmbuf_trim(packet, static_cast<std::uint16_t>(len - total));  // Ethernet padding
+    m.hash = 0;
     m.pair = {mapped(header->source.data()), mapped(header->destination.data())};
     m.family = Family::ipv4;
     m.protocol = header->protocol;
@@ -92,6 +93,7 @@ Drop parse_ipv6(rte_mbuf* packet, Meta& m) {
     if (source.is_ipv4()) return Drop::ip_source_invalid;
     if (destination.is_ipv4()) return Drop::ip_destination_invalid;
     rte_pktmbuf_trim(packet, static_cast<std::uint16_t>(len - total));
+    m.hash = 0;
     m.pair = {source, destination};
     m.family = Family::ipv6;
     m.fragment = m.later_fragment = false;
@@ -136,6 +138,7 @@ bool parse_common_ipv4(const PortUse& port, rte_mbuf* packet) {
     packet->data_off = static_cast<std::uint16_t>(packet->data_off + kLink);
     packet->data_len = static_cast<std::uint16_t>(total);  // Ethernet padding goes
     packet->pkt_len = total;
+    m.hash = 0;
     m.pair = {mapped(ip + 12), mapped(ip + 16)};
     m.family = Family::ipv4;
     m.dont_fragment = (ip[6] & 0x40) != 0;

@@ -6,6 +6,7 @@
 
 #include "stages/hold.hpp"
 #include "stages/icmp.hpp"
+#include "stages/ways.hpp"
 #include "tables/classes.hpp"
 #include "worker/security.hpp"
 #include "worker/security_state.hpp"
@@ -40,18 +41,26 @@ void miss(Worker& worker, std::uint64_t hash, rte_mbuf* packet, Burst& pass) {
     const std::uint32_t flow = make_flow(worker, hash, m.pair);
     if (flow == FlowCache::kNone) return drop(worker, packet, Drop::flow_table_full);
     FlowCache& flows = worker.security->flows;
-    FlowEntry& entry = flows.entry(flow);
     FlowCold& cold = flows.cold(flow);
     flows.set_state(flow, FlowState::hold);
-    entry.class_kind = kind;
-    entry.packets = 1;
-    entry.bytes = rte_pktmbuf_data_len(packet);
-    entry.used = to_tick(worker.now_ns);
+    flows.count(flow, rte_pktmbuf_pkt_len(packet), to_tick(worker.now_ns));
+    cold.class_kind = kind;
     cold.protocol = m.protocol;
     cold.source_port = m.source_port;
     cold.destination_port = m.destination_port;
     ask(worker, flow, false);
     hold(worker, flow, packet);
+}
+
+/// What the long way found holds for the next datagram of the pair: where it leaves, or
+/// for one that will be encrypted, by which interface its own route leads.
+void remember(const Worker& worker, const Meta& m, FlowEntry& entry) {
+    if (entry.way.generation == worker.way_generation && entry.in_interface == m.in_interface) return;
+    entry.in_interface = m.in_interface;
+    if (entry.state == FlowState::pass)
+        entry.way = way_by(worker, adjacency_of(worker, m.next_hop, m.pair.destination));
+    else if (worker.way_generation != Way::kNothing)
+        entry.way = {m.out_interface, static_cast<std::uint16_t>(worker.way_generation)};
 }
 
 void decide(Worker& worker, std::uint64_t hash, rte_mbuf* packet, Burst& pass, Burst& encrypt) {
@@ -60,14 +69,14 @@ void decide(Worker& worker, std::uint64_t hash, rte_mbuf* packet, Burst& pass, B
     const std::uint32_t flow = flows.find(hash, m.pair);
     if (flow == FlowCache::kNone) return miss(worker, hash, packet, pass);
     FlowEntry& entry = flows.entry(flow);
-    ++entry.packets;
-    entry.bytes += rte_pktmbuf_data_len(packet);
-    entry.used = to_tick(worker.now_ns);
+    flows.count(flow, rte_pktmbuf_pkt_len(packet), to_tick(worker.now_ns));
     switch (entry.state) {
         case FlowState::encrypt:
+            remember(worker, m, entry);
             m.sa = entry.sa();
             return encrypt.push(packet);
         case FlowState::pass:
+            remember(worker, m, entry);
             return pass.push(packet);
         case FlowState::hold:
             return hold(worker, flow, packet);
@@ -85,7 +94,7 @@ void policy(Worker& worker, Burst& in, Burst& pass, Burst& encrypt) {
     for (unsigned from = 0; from < in.size(); from += kReceiveBurst) {
         const unsigned num = std::min(in.size() - from, kReceiveBurst);
         for (unsigned i = 0; i < num; ++i) {
-            hashes[i] = flows.hash(meta(in[from + i]).pair);
+            hashes[i] = hash_of(worker, meta(in[from + i]));
             flows.prefetch_tags(hashes[i]);
         }
         for (unsigned i = 0; i < num; ++i) flows.prefetch_entry(hashes[i]);

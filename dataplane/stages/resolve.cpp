@@ -5,6 +5,7 @@
 #include "net/headers.hpp"
 #include "stages/icmp.hpp"
 #include "stages/transmit.hpp"
+#include "stages/ways.hpp"
 #include "tables/fib.hpp"
 #include "tables/neighbours.hpp"
 #include "tables/own_addresses.hpp"
@@ -16,13 +17,6 @@ namespace {
 WaitingRoom::Neighbour neighbour_of(const Worker& worker, const Meta& m) {
     const NextHop& next = worker.routes->next_hop(m.next_hop);
     return {next.connected ? m.pair.destination : next.gateway, next.interface};
-}
-
-/// A gateway's is in its next hop; who is on our link is looked up.
-std::uint32_t adjacency_of(const Worker& worker, const Meta& m) {
-    const NextHop& next = worker.routes->next_hop(m.next_hop);
-    return next.connected ? worker.published->neighbours->find(next.interface, m.pair.destination)
-                          : next.adjacency.load(std::memory_order_acquire);
 }
 
 constexpr MacAddress kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
@@ -77,7 +71,8 @@ void release(Worker& worker, const WaitingRoom::Neighbour& neighbour, const MacA
 void resolve(Worker& worker, Burst& burst) {
     const NeighbourTable& table = *worker.published->neighbours;
     for (rte_mbuf* packet : burst) {
-        const Adjacency to = table.at(adjacency_of(worker, meta(packet)));
+        const Adjacency to =
+            table.at(adjacency_of(worker, meta(packet).next_hop, meta(packet).pair.destination));
         if (to.resolved()) [[likely]] {
             frame(worker, packet, to.mac());
         } else if (is_broadcast(worker, meta(packet))) {

@@ -1,32 +1,12 @@
 #include "stages/route.hpp"
 
 #include "net/headers.hpp"
+#include "stages/hop.hpp"
 #include "stages/icmp.hpp"
 #include "tables/fib.hpp"
 
 namespace oegate {
 namespace {
-
-/// RFC 1624 in the shape that needs no division: the TTL is the high byte of its word.
-void lower_ttl(Ipv4Header& header) {
-    --header.ttl;
-    const unsigned sum = header.header_checksum.host() + 0x0100u;
-    header.header_checksum = Be16(static_cast<std::uint16_t>(sum + (sum >= 0xffff ? 1 : 0)));
-}
-
-/// False when the datagram has reached its last hop.
-bool hop(rte_mbuf* packet) {
-    if (meta(packet).family == Family::ipv4) {
-        auto& header = *reinterpret_cast<Ipv4Header*>(data(packet));
-        if (header.ttl <= 1) return false;
-        lower_ttl(header);
-    } else {
-        auto& header = *reinterpret_cast<Ipv6Header*>(data(packet));
-        if (header.hop_limit <= 1) return false;
-        --header.hop_limit;
-    }
-    return true;
-}
 
 /// Numbers for up to kLookupBurst packets, one bulk lookup a family.
 void look_up(const RouteTable& routes, rte_mbuf** packets, unsigned count) {

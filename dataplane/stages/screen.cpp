@@ -36,8 +36,8 @@ bool may_broadcast(const Worker& worker, const Meta& m) {
 
 enum class Fate : std::uint8_t { drop, ours, transit };
 
-Fate judge(const Worker& worker, const rte_mbuf* packet, Drop& reason) {
-    const Meta& m = meta(packet);
+/// discovery: an IPv6 neighbour discovery message.
+Fate judge(const Worker& worker, const Meta& m, bool discovery, Drop& reason) {
     const Address& source = m.pair.source;
     const Address& destination = m.pair.destination;
     const auto die = [&reason](Drop why) {
@@ -45,7 +45,6 @@ Fate judge(const Worker& worker, const rte_mbuf* packet, Drop& reason) {
         return Fate::drop;
     };
     // Duplicate address detection comes from the unspecified address (RFC 4862 §5.4.2).
-    const bool discovery = is_discovery(packet);
     const OwnAddresses::Kind source_kind = worker.own->find(source);
     if (source_kind == OwnAddresses::Kind::broadcast ||
         (bad_source(source) && !(discovery && source.is_unspecified())))
@@ -67,10 +66,19 @@ Fate judge(const Worker& worker, const rte_mbuf* packet, Drop& reason) {
 
 }  // namespace
 
+bool is_transit(const Worker& worker, const Pair& pair) {
+    if (worker.own->find(pair.destination) == OwnAddresses::Kind::broadcast) return false;
+    Meta m{};
+    m.pair = pair;
+    Drop reason = Drop::kCount;
+    return judge(worker, m, false, reason) == Fate::transit;
+}
+
 void screen(Worker& worker, Burst& datagrams, Burst& ours, Burst& transit) {
     for (rte_mbuf* packet : datagrams) {
         Drop reason = Drop::kCount;
-        switch (judge(worker, packet, reason)) {
+        const Meta& m = meta(packet);
+        switch (judge(worker, m, is_discovery(packet), reason)) {
             case Fate::drop:
                 drop(worker, packet, reason);
                 break;

@@ -8,4 +8,7 @@ namespace oegate {
 
 void screen(Worker&, Burst& datagrams, Burst& ours, Burst& transit);
 
+/// Whether every datagram of this pair is transit, as far as its addresses say.
+bool is_transit(const Worker&, const Pair&);
+
 }  // namespace oegate

@@ -6,15 +6,50 @@
 #include <rte_ring_peek_zc.h>
 
 #include <cstring>
+#include <utility>
 
 #include "stages/handoff.hpp"
 #include "stages/parse.hpp"
+#include "tables/neighbours.hpp"
+#include "worker/waiting.hpp"
 
 namespace oegate {
 namespace {
 
 constexpr unsigned kRecordsPerLoop = 16;
 constexpr unsigned kTransmitTries = 4;
+constexpr unsigned kLongestLink = sizeof(EthernetHeader) + sizeof(VlanTag);
+
+EtherType ether_type(const Meta& m) {
+    return m.family == Family::ipv4 ? EtherType::ipv4 : EtherType::ipv6;
+}
+
+/// The Ethernet header and the interface's tag, before the packet's data. There is room.
+void write_link(rte_mbuf* packet, const InterfaceInfo& out, const MacAddress& to, EtherType type) {
+    const unsigned len = out.vlan == 0 ? sizeof(EthernetHeader) : kLongestLink;
+    packet->data_off = static_cast<std::uint16_t>(packet->data_off - len);
+    packet->data_len = static_cast<std::uint16_t>(packet->data_len + len);
+    packet->pkt_len += len;
+    EthernetHeader header;
+    header.destination = to;
+    header.source = out.mac;
+    header.ether_type = Be16(static_cast<std::uint16_t>(out.vlan != 0 ? EtherType::vlan : type));
+    std::memcpy(data(packet), &header, sizeof header);
+    if (out.vlan != 0) {
+        const VlanTag tag{Be16(out.vlan), Be16(static_cast<std::uint16_t>(type))};
+        std::memcpy(data(packet) + sizeof header, &tag, sizeof tag);
+    }
+}
+
+/// Counted now, so that nothing is read again once the driver owns the frames.
+void queue(Worker& worker, PortUse& port, std::uint16_t interface, rte_mbuf* frame) {
+    if (port.pending.room() == 0) [[unlikely]]
+        flush(worker, port);
+    InterfaceTally& tally = worker.tallies[interface];
+    ++tally.leaving_packets;
+    tally.leaving_bytes += rte_pktmbuf_pkt_len(frame);
+    port.pending.push(frame);
+}
 
 /// Makes room behind the two MAC addresses and writes the tag (IEEE 802.1Q).
 bool insert_tag(rte_mbuf* frame, std::uint16_t vlan) {
@@ -64,29 +99,18 @@ void take_record(Worker& worker, const Transmit& record, Burst& datagrams) {
 
 void transmit_datagram(Worker& worker, rte_mbuf* packet, std::uint16_t interface, const MacAddress& to,
                        EtherType type) {
-    const InterfaceInfo& out = worker.interfaces[interface];
-    const std::size_t link_len = sizeof(EthernetHeader) + (out.vlan != 0 ? sizeof(VlanTag) : 0);
-    char* front = rte_pktmbuf_prepend(packet, static_cast<std::uint16_t>(link_len));
-    if (front == nullptr) {
+    if (packet->data_off < kLongestLink) {
         drop(worker, packet, Drop::no_buffer);
         return;
     }
-    EthernetHeader header;
-    header.destination = to;
-    header.source = out.mac;
-    header.ether_type = Be16(static_cast<std::uint16_t>(out.vlan != 0 ? EtherType::vlan : type));
-    std::memcpy(front, &header, sizeof header);
-    if (out.vlan != 0) {
-        const VlanTag tag{Be16(out.vlan), Be16(static_cast<std::uint16_t>(type))};
-        std::memcpy(front + sizeof header, &tag, sizeof tag);
-    }
+    write_link(packet, worker.interfaces[interface], to, type);
     transmit_frame(worker, packet);
 }
 
 void transmit_frame(Worker& worker, rte_mbuf* frame) {
-    const std::uint16_t at = worker.interfaces[meta(frame).out_interface].port;
-    PortUse& port = worker.ports[at];
-    if (!worker.link_up[at].load(std::memory_order_relaxed)) {
+    const std::uint16_t interface = meta(frame).out_interface;
+    PortUse& port = worker.ports[worker.interfaces[interface].port];
+    if (!port.up) {
         drop(worker, frame, Drop::interface_down);
         return;
     }
@@ -94,31 +118,55 @@ void transmit_frame(Worker& worker, rte_mbuf* frame) {
         hand_over(worker, frame, port.tx_owner, Resume::transmit);
         return;
     }
-    if (port.pending.room() == 0) flush(worker, port);
-    port.pending.push(frame);
+    queue(worker, port, interface, frame);
+}
+
+void depart(Worker& worker, Burst& datagrams, Burst& rest) {
+    // Who waits for a neighbour that was resolved just now goes first: by the long way.
+    const bool nobody_waits = worker.waiting->size() == 0;
+    const NeighbourTable& neighbours = *worker.published->neighbours;
+    for (rte_mbuf* packet : datagrams) {
+        Meta& m = meta(packet);
+        const Adjacency to = neighbours.at(m.way.adjacency);
+        const bool holds = m.way.generation == worker.way_generation && to.resolved() && nobody_waits;
+        if (!holds) [[unlikely]] {
+            rest.push(packet);
+            continue;
+        }
+        const InterfaceInfo& out = worker.interfaces[to.interface()];
+        PortUse& port = worker.ports[out.port];
+        if (rte_pktmbuf_pkt_len(packet) > out.mtu || !port.up || port.tx_queue == kNoQueue ||
+            packet->data_off < kLongestLink) [[unlikely]] {
+            rest.push(packet);
+            continue;
+        }
+        m.out_interface = to.interface();
+        write_link(packet, out, to.mac(), ether_type(m));
+        queue(worker, port, m.out_interface, packet);
+    }
+    datagrams.clear();
 }
 
 void flush(Worker& worker, PortUse& port) {
     rte_mbuf** frames = port.pending.data();
     const unsigned count = port.pending.size();
     if (count == 0) return;
-    // Who is counted must be read before the driver owns the mbufs.
-    std::uint16_t interfaces[kBurstRoom];
-    std::uint16_t lens[kBurstRoom];
-    for (unsigned i = 0; i < count; ++i) {
-        interfaces[i] = meta(frames[i]).out_interface;
-        lens[i] = static_cast<std::uint16_t>(rte_pktmbuf_pkt_len(frames[i]));
-    }
     unsigned sent = 0;
     for (unsigned tries = 0; sent < count && tries < kTransmitTries; ++tries)
         sent += rte_eth_tx_burst(port.port_id, port.tx_queue, frames + sent,
                                  static_cast<std::uint16_t>(count - sent));
-    for (unsigned i = 0; i < sent; ++i) {
-        worker.tallies[interfaces[i]].transmitted_packets.add();
-        worker.tallies[interfaces[i]].transmitted_bytes.add(lens[i]);
-    }
     worker.ledger.transmitted.add(sent);
-    for (unsigned i = sent; i < count; ++i) drop(worker, frames[i], Drop::transmit_full);
+    for (unsigned i = sent; i < count; ++i) {
+        InterfaceTally& tally = worker.tallies[meta(frames[i]).out_interface];
+        --tally.leaving_packets;
+        tally.leaving_bytes -= rte_pktmbuf_pkt_len(frames[i]);
+        drop(worker, frames[i], Drop::transmit_full);
+    }
+    for (const std::uint16_t interface : port.interfaces) {
+        InterfaceTally& tally = worker.tallies[interface];
+        tally.transmitted_packets.add(std::exchange(tally.leaving_packets, 0));
+        tally.transmitted_bytes.add(std::exchange(tally.leaving_bytes, 0));
+    }
     port.pending.clear();
 }
 

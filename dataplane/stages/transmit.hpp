@@ -11,6 +11,10 @@ namespace oegate {
 /// packet's data and queues the frame.
 void transmit_datagram(Worker&, rte_mbuf* packet, std::uint16_t interface, const MacAddress& to, EtherType);
 
+/// Datagrams whose Meta::way holds, whose neighbour is resolved and that fit the
+/// interface: framed and queued. All others end in `rest`, unchanged, for the long way.
+void depart(Worker&, Burst& datagrams, Burst& rest);
+
 /// Queues a frame that has its link layer; Meta::out_interface names the interface.
 void transmit_frame(Worker&, rte_mbuf* frame);
 

@@ -1,7 +1,6 @@
 #include "tables/flow_cache.hpp"
 
-#include <emmintrin.h>
-
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -31,37 +30,6 @@ std::size_t FlowCache::memory(std::uint32_t max_flows) {
            (sizeof(FlowEntry) + sizeof(FlowCold) + sizeof(std::uint16_t));
 }
 
-FlowCache::Place FlowCache::place(std::uint64_t hash) const {
-    const std::uint64_t other = (hash ^ hash >> 29) * 0x9e3779b97f4a7c15;
-    const auto bucket = [this](std::uint64_t h) {
-        return static_cast<std::uint32_t>((h >> 32) * num_buckets_ >> 32) * kBucket;
-    };
-    const auto tag = static_cast<std::uint16_t>(hash);
-    return {bucket(hash), bucket(other), tag == 0 ? std::uint16_t{1} : tag};
-}
-
-/// Bit i is set when slot i of the bucket has this tag.
-unsigned FlowCache::match(std::uint32_t bucket, std::uint16_t tag) const {
-    static_assert(kBucket * sizeof(std::uint16_t) == sizeof(__m128i));
-    const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(tags_.data() + bucket));
-    const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
-    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
-}
-
-void FlowCache::prefetch_tags(std::uint64_t hash) const {
-    const Place at = place(hash);
-    __builtin_prefetch(tags_.data() + at.first);
-    __builtin_prefetch(tags_.data() + at.second);
-}
-
-void FlowCache::prefetch_entry(std::uint64_t hash) const {
-    const Place at = place(hash);
-    if (const unsigned in_first = match(at.first, at.tag); in_first != 0)
-        __builtin_prefetch(&entries_[at.first + static_cast<unsigned>(std::countr_zero(in_first))], 1);
-    else if (const unsigned in_second = match(at.second, at.tag); in_second != 0)
-        __builtin_prefetch(&entries_[at.second + static_cast<unsigned>(std::countr_zero(in_second))], 1);
-}
-
 std::uint32_t FlowCache::find(std::uint64_t hash, const Pair& pair) const {
     const Place at = place(hash);
     for (const std::uint32_t bucket : {at.first, at.second}) {
@@ -86,7 +54,7 @@ std::uint32_t FlowCache::free_slot(const Place& at) const {
 /// deny, the longest idle of each.
 std::uint32_t FlowCache::victim(std::uint32_t from, unsigned num, std::uint32_t best, Tick now) const {
     const auto idle = [&](std::uint32_t i) {
-        return now - (entries_[i].packets != 0 ? entries_[i].used : cold_[i].created);
+        return now - (packets(i) != 0 ? entries_[i].used : cold_[i].created);
     };
     for (std::uint32_t i = from; i < from + num; ++i) {
         const FlowState state = entries_[i].state;
@@ -108,6 +76,7 @@ FlowCache::Made FlowCache::displace(const Place& at) {
             const std::uint32_t to = other + static_cast<unsigned>(std::countr_zero(room));
             tags_[to] = std::exchange(tags_[from], std::uint16_t{0});
             entries_[to] = entries_[from];
+            entries_[to].way = Way{};  // sweep_ways may be past `to` and not yet at `from`
             cold_[to] = cold_[from];
             return {from, to};
         }
@@ -151,6 +120,7 @@ FlowCache::Made FlowCache::make(std::uint64_t hash, const Pair& pair, Tick now) 
 void FlowCache::set_state(std::uint32_t index, FlowState state) {
     --counts_[static_cast<unsigned>(entries_[index].state)];
     entries_[index].state = state;
+    entries_[index].way = Way{};
     ++counts_[static_cast<unsigned>(state)];
 }
 
@@ -158,6 +128,25 @@ void FlowCache::erase(std::uint32_t index) {
     --counts_[static_cast<unsigned>(entries_[index].state)];
     tags_[index] = 0;
     --size_;
+}
+
+bool FlowCache::sweep_ways(std::uint32_t generation) {
+    if (!sweeping_) {
+        if (generation - oldest_way_ < kSweepAfter) [[likely]]
+            return true;
+        sweeping_ = true;
+        sweep_began_ = generation;
+        sweep_at_ = 0;
+    }
+    const auto now = static_cast<std::uint16_t>(generation);
+    const std::uint32_t end = std::min(num_slots(), sweep_at_ + kSweepSlots);
+    for (; sweep_at_ < end; ++sweep_at_)
+        if (entries_[sweep_at_].way.generation != now) entries_[sweep_at_].way = Way{};
+    if (sweep_at_ == num_slots()) {
+        sweeping_ = false;
+        oldest_way_ = sweep_began_;
+    }
+    return generation - oldest_way_ < kSweepBefore;
 }
 
 }  // namespace oegate

@@ -8,12 +8,15 @@
 // bucket. The hash is seeded at random: a stranger cannot aim pairs at one bucket.
 #pragma once
 
+#include <emmintrin.h>
+
 #include <array>
 #include <cstdint>
 
 #include "contract/sa.hpp"
 #include "net/owner.hpp"
 #include "tables/region.hpp"
+#include "tables/way.hpp"
 
 namespace oegate {
 
@@ -26,17 +29,19 @@ constexpr std::uint64_t ticks_to_ns(Tick ticks) {
     return static_cast<std::uint64_t>(ticks) << 24;
 }
 
-/// One pair. One cache line; written for every datagram of the pair.
+/// One pair. One cache line; written for every datagram of the pair, which needs nothing
+/// else of the cache once its way is known.
 struct alignas(64) FlowEntry {
     Pair pair;
-    std::uint64_t packets = 0;  // in all states
     std::uint64_t bytes = 0;
+    std::uint32_t packets = 0;          // in all states, low half: FlowCache::packets()
     std::uint32_t slot = SaRef::kNone;  // encrypt: of the outbound SA; hold: of the HoldRoom
     std::uint32_t generation = 0;       // encrypt: of the outbound SA
-    Tick used = 0;                      // last datagram; valid when packets != 0
-    std::uint16_t reason = 0;
+    Tick used = 0;                      // last datagram; valid when there was one
+    Way way;                            // pass and encrypt: where its datagrams leave
+    std::uint16_t in_interface = 0;     // that the way holds for
     FlowState state = FlowState::none;
-    ClassKind class_kind = ClassKind::none;
+    std::uint8_t sa_worker = 0;  // encrypt: whose SA it is
 
     SaRef sa() const { return {slot, generation}; }
 };
@@ -45,13 +50,21 @@ static_assert(sizeof(FlowEntry) == 64);
 /// What is seldom needed of a pair.
 struct FlowCold {
     Tick created = 0;
-    Tick asked = 0;        // hold: when the keying request was last sent
-    Tick grace_until = 0;  // encrypt: clear text from the peer is accepted before
+    Tick asked = 0;                  // hold: when the keying request was last sent
+    Tick grace_until = 0;            // encrypt: clear text from the peer is accepted before
+    std::uint32_t packets_high = 0;  // carry out of FlowEntry::packets
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
+    std::uint16_t reason = 0;
     std::uint8_t protocol = 0;  // of the datagram that made the entry
+    ClassKind class_kind = ClassKind::none;
 };
-static_assert(sizeof(FlowCold) == 20);
+static_assert(sizeof(FlowCold) == 24);
+
+/// The hash that also chooses a pair's owner, computed once a datagram (Meta::hash).
+inline std::uint64_t flow_hash(const OwnerSeed& seed, const Pair& pair) {
+    return pair_hash(seed, pair.source, pair.destination);
+}
 
 class FlowCache {
   public:
@@ -64,18 +77,59 @@ class FlowCache {
     /// buckets of a pair from filling up.
     FlowCache(std::uint32_t max_flows, const OwnerSeed& seed);
 
-    /// 108 bytes per configured flow: entry, cold part and tag, times 1.25.
+    /// 113 bytes per configured flow: entry, cold part and tag, times 1.25.
     static constexpr std::size_t kBytesPerFlow =
         (sizeof(FlowEntry) + sizeof(FlowCold) + sizeof(std::uint16_t)) * 5 / 4 + 1;
     static std::size_t memory(std::uint32_t max_flows);
 
     // A search of a burst goes in three passes: hash and prefetch_tags for all,
-    // prefetch_entry for all, find for all.
-    std::uint64_t hash(const Pair& pair) const { return pair_hash(seed_, pair.source, pair.destination); }
-    void prefetch_tags(std::uint64_t hash) const;
-    void prefetch_entry(std::uint64_t hash) const;
+    // candidate or prefetch_entry for all, find for all.
+    std::uint64_t hash(const Pair& pair) const { return flow_hash(seed_, pair); }
+    void prefetch_tags(std::uint64_t hash) const {
+        const Place at = place(hash);
+        __builtin_prefetch(tags_.data() + at.first);
+        __builtin_prefetch(tags_.data() + at.second);
+    }
+    /// The entry that is nearly always the pair's own if it has one, prefetched; kNone
+    /// when no slot has its tag. The caller compares the pair, and asks find() when it
+    /// is another's.
+    std::uint32_t candidate(std::uint64_t hash) const {
+        const Place at = place(hash);
+        unsigned hits = match(at.first, at.tag);
+        std::uint32_t bucket = at.first;
+        if (hits == 0) {
+            hits = match(at.second, at.tag);
+            bucket = at.second;
+            if (hits == 0) return kNone;
+        }
+        const std::uint32_t index = bucket + static_cast<unsigned>(__builtin_ctz(hits));
+        __builtin_prefetch(&entries_[index], 1);
+        return index;
+    }
+    void prefetch_entry(std::uint64_t hash) const { static_cast<void>(candidate(hash)); }
     std::uint32_t find(std::uint64_t hash, const Pair&) const;
     std::uint32_t find(const Pair& pair) const { return find(hash(pair), pair); }
+
+    /// One more datagram of the pair.
+    void count(std::uint32_t index, std::uint32_t len, Tick now) {
+        FlowEntry& entry = entries_[index];
+        entry.bytes += len;
+        entry.used = now;
+        if (++entry.packets == 0) [[unlikely]]
+            ++cold_[index].packets_high;
+    }
+    std::uint64_t packets(std::uint32_t index) const {
+        return std::uint64_t{cold_[index].packets_high} << 32 | entries_[index].packets;
+    }
+
+    /// Ways name a generation by its low 16 bits, so those of a former round must be gone
+    /// before it comes again. Called once a loop with the full generation: looks at
+    /// kSweepSlots entries when one pass is due, at none otherwise. False: the table holds
+    /// ways that are too old to tell, and none may be trusted until it returns true.
+    bool sweep_ways(std::uint32_t generation);
+    static constexpr std::uint32_t kSweepAfter = 1u << 14;  // changes since the last pass began
+    static constexpr std::uint32_t kSweepBefore = 65000;    // changes until it must have ended
+    static constexpr unsigned kSweepSlots = 64;             // looked at in one loop
 
     struct Made {
         std::uint32_t index = kNone;
@@ -107,8 +161,23 @@ class FlowCache {
         std::uint16_t tag;
         std::uint32_t other(std::uint32_t bucket) const { return bucket == first ? second : first; }
     };
-    Place place(std::uint64_t hash) const;
-    unsigned match(std::uint32_t bucket, std::uint16_t tag) const;
+    Place place(std::uint64_t hash) const {
+        // The owner is chosen by the highest bits (net/owner.hpp), so the first bucket by
+        // the low half and the tag by bits that neither says.
+        const std::uint64_t other = (hash ^ hash >> 29) * 0x9e3779b97f4a7c15;
+        const auto bucket = [this](std::uint64_t low) {
+            return static_cast<std::uint32_t>(low * num_buckets_ >> 32) * kBucket;
+        };
+        const auto tag = static_cast<std::uint16_t>(hash >> 32);
+        return {bucket(hash & 0xffffffff), bucket(other >> 32), tag == 0 ? std::uint16_t{1} : tag};
+    }
+    /// Bit i is set when slot i of the bucket has this tag.
+    unsigned match(std::uint32_t bucket, std::uint16_t tag) const {
+        static_assert(kBucket * sizeof(std::uint16_t) == sizeof(__m128i));
+        const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(tags_.data() + bucket));
+        const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
+        return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+    }
     std::uint32_t victim(std::uint32_t from, unsigned num, std::uint32_t best, Tick now) const;
     std::uint32_t free_slot(const Place&) const;
     Made displace(const Place&);
@@ -118,7 +187,11 @@ class FlowCache {
     std::uint32_t max_flows_;
     std::uint32_t num_buckets_;
     std::uint32_t size_ = 0;
-    std::uint32_t hand_ = 0;  // where the search for a victim goes on
+    std::uint32_t hand_ = 0;      // where the search for a victim goes on
+    std::uint32_t sweep_at_ = 0;  // next slot of the pass that goes on
+    bool sweeping_ = false;
+    std::uint32_t sweep_began_ = 0;  // generation in which it began
+    std::uint32_t oldest_way_ = 0;   // no way is older than this generation
     std::uint64_t evicted_ = 0;
     std::array<std::uint32_t, 5> counts_{};
     Region<std::uint16_t> tags_;  // 0: free

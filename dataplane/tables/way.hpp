@@ -19,8 +19,8 @@ struct Way {
     std::uint16_t adjacency = 0;
     std::uint16_t generation = kUnknown;
 
-    static constexpr std::uint16_t kUnknown = 0;       // never a worker's
-    static constexpr std::uint16_t kNothing = 0xffff;  // a worker's that trusts no way for now
+    static constexpr std::uint16_t kUnknown = 0;        // never a worker's
+    static constexpr std::uint32_t kNothing = 0x10000;  // a worker's that trusts no way for now
 };
 static_assert(sizeof(Way) == 4);
 

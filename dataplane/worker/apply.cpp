@@ -18,9 +18,9 @@ UseReport report_of(const Worker& worker, const Pair& pair, std::uint32_t flow) 
     if (flow == FlowCache::kNone) return report;
     const FlowEntry& entry = worker.security->flows.entry(flow);
     report.state = entry.state;
-    report.packets = entry.packets;
+    report.packets = worker.security->flows.packets(flow);
     report.bytes = entry.bytes;
-    if (entry.packets != 0) report.outbound_age_ns = age_ns(worker, entry.used);
+    if (report.packets != 0) report.outbound_age_ns = age_ns(worker, entry.used);
     return report;
 }
 
@@ -52,8 +52,8 @@ void set_policy(Worker& worker, const SetPolicy& command) {
     FlowCold& cold = flows.cold(flow);
     const FlowState former = entry.state;
     const Tick now = to_tick(worker.now_ns);
-    entry.reason = command.reason;
-    entry.class_kind = command.class_kind;
+    cold.reason = command.reason;
+    cold.class_kind = command.class_kind;
     if (command.state == FlowState::hold) {
         if (former != FlowState::hold) return_to_hold(worker, flow);
         return;

@@ -61,10 +61,10 @@ inline constexpr std::uint32_t kNoNextHop = 0;
 /// padding are gone, `resolve` puts a new one in front.
 ///
 /// The first cache line is what every datagram needs, the second what few do. Whoever
-/// makes a Meta writes all of it but `sa` and `hash`.
+/// makes a Meta writes all of it but `sa`.
 struct alignas(64) Meta {
     Pair pair;                        // of the IP header that the data begins with
-    std::uint64_t hash;               // of pair, from `recall` or `divide` on
+    std::uint64_t hash = 0;           // of pair, by flow_hash(); 0: not computed yet
     SaRef sa;                         // policy → encrypt: the outbound SA
     std::uint32_t next_hop = 0;       // of RouteTable, for this loop; kNoNextHop before `route`
     Way way;                          // Way::kUnknown: `route` and `resolve` find it

@@ -28,6 +28,9 @@ struct alignas(64) InterfaceTally {
     Counter received_bytes;
     Counter transmitted_packets;
     Counter transmitted_bytes;
+    // Queued, and not yet given to the driver: nobody else reads these.
+    std::uint64_t leaving_packets = 0;
+    std::uint64_t leaving_bytes = 0;
     std::array<Counter, kNumDrops> drops;
 };
 

@@ -9,6 +9,7 @@
 #include "stages/handoff.hpp"
 #include "stages/local.hpp"
 #include "stages/parse.hpp"
+#include "stages/recall.hpp"
 #include "stages/resolve.hpp"
 #include "stages/route.hpp"
 #include "stages/screen.hpp"
@@ -34,12 +35,22 @@ void send(Worker& worker, Burst& routed) {
     resolve(worker, fitted);
 }
 
+/// Datagrams that may know their way; those who do not are routed now.
+void send_on(Worker& worker, Burst& known) {
+    Burst& rest = worker.lanes.rest;
+    rest.clear();
+    depart(worker, known, rest);
+    if (rest.empty()) [[likely]]
+        return;
+    find_routes(worker, rest);
+    send(worker, rest);
+}
+
 void encrypt_and_send(Worker& worker, Burst& fitting) {
     Burst& outer = worker.lanes.outer;
     outer.clear();
     encrypt(worker, fitting, outer);
-    find_routes(worker, outer);
-    send(worker, outer);
+    send_on(worker, outer);
 }
 
 /// Datagrams with an SA: cut to what fits inside it *before* encryption, encrypted,
@@ -88,14 +99,14 @@ void divide(Worker& worker, Burst& transit) {
     lanes.outside.clear();
     lanes.inbound_clear.clear();
     for (rte_mbuf* packet : transit) {
-        const Meta& m = meta(packet);
+        Meta& m = meta(packet);
         const bool to_outside = worker.interfaces[m.out_interface].role == InterfaceRole::outside;
         const bool from_outside = worker.interfaces[m.in_interface].role == InterfaceRole::outside;
         if (m.origin != Origin::received || (!to_outside && !from_outside)) {
             lanes.direct.push(packet);
             continue;
         }
-        const unsigned to = owner(worker, m.pair);
+        const unsigned to = owner(worker, m);
         if (to != worker.index) {
             hand_over(worker, packet, to, Resume::forward);
         } else {
@@ -134,6 +145,14 @@ void process(Worker& worker, PortUse& port, Burst& frames) {
     lanes.transit.clear();
     lanes.esp.clear();
     parse(worker, port, frames, lanes.datagrams);
+    if (port.has_inside) {
+        lanes.pass.clear();
+        lanes.encrypt.clear();
+        recall(worker, lanes.datagrams, lanes.pass, lanes.encrypt);
+        if (!lanes.pass.empty()) send_on(worker, lanes.pass);
+        if (!lanes.encrypt.empty()) protect(worker, lanes.encrypt);
+        if (lanes.datagrams.empty()) return;
+    }
     screen(worker, lanes.datagrams, lanes.ours, lanes.transit);
     source_check(worker, lanes.ours, true);
     source_check(worker, lanes.transit, false);
@@ -181,7 +200,9 @@ bool process_handed(Worker& worker) {
         }
         // Next-hop numbers are another loop's, and the way may lead elsewhere by now.
         find_routes(worker, lanes.transit);
+        worker.handed = true;
         divide(worker, lanes.transit);
+        worker.handed = false;
         open_tunnel(worker, lanes.esp);
     }
     return any;
@@ -207,8 +228,11 @@ void send_generated(Worker& worker) {
 
 void begin(Worker& worker, std::uint64_t now_ns) {
     worker.now_ns = now_ns;
-    worker.way_generation = worker.published->generation.load(std::memory_order_acquire);
+    worker.generation = worker.published->generation.load(std::memory_order_acquire);
     worker.routes = worker.published->routes;
+    worker.way_generation = trust_ways(worker) ? worker.generation & 0xffff : Way::kNothing;
+    for (std::size_t i = 0; i < worker.ports.size(); ++i)
+        worker.ports[i].up = worker.link_up[i].load(std::memory_order_relaxed);
     worker.classes = worker.published->classes.load(std::memory_order_acquire);
     worker.own = worker.published->own.load(std::memory_order_acquire);
 }

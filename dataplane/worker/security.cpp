@@ -8,7 +8,6 @@
 #include <chrono>
 #include <new>
 
-#include "base/random.hpp"
 #include "stages/expire.hpp"
 #include "stages/hold.hpp"
 #include "worker/security_state.hpp"
@@ -27,14 +26,14 @@ void SecurityDeleter::operator()(Security* security) const {
     delete security;
 }
 
-Result<SecurityPointer, std::string> make_security(const config::Config& config, unsigned worker) {
+Result<SecurityPointer, std::string> make_security(const config::Config& config, unsigned worker,
+                                                   OwnerSeed seed) {
     const config::Dataplane& plane = config.dataplane;
     if (worker >= Spi::kMaxWorkers) return fail(std::string("more than 16 workers: an SPI cannot name them"));
-    SystemRandom random;
     SecurityPointer security;
     try {
         security.reset(new Security(plane.flows_per_worker, plane.held_per_worker, plane.sas_per_worker,
-                                    plane.replay_window, OwnerSeed{random.u64(), random.u64()}));
+                                    plane.replay_window, seed));
     } catch (const std::bad_alloc&) {
         return fail(
             std::string("no memory for the flow cache and the SAs: lower flows_per_worker or "
@@ -55,6 +54,10 @@ std::size_t security_memory(const config::Config&) {
 
 bool can_post(const Worker& worker) {
     return rte_ring_full(worker.link.events) == 0;
+}
+
+bool trust_ways(Worker& worker) {
+    return worker.security->flows.sweep_ways(worker.generation);
 }
 
 void tend(Worker& worker) {

@@ -12,7 +12,7 @@
 namespace oegate {
 
 /// At start, with EAL up: everything that the hot path will ever need is allocated.
-Result<SecurityPointer, std::string> make_security(const config::Config&, unsigned worker);
+Result<SecurityPointer, std::string> make_security(const config::Config&, unsigned worker, OwnerSeed);
 /// Ordinary or rte_malloc bytes that make_security takes for one worker, for the
 /// huge-page computation (only what comes from rte_malloc counts).
 std::size_t security_memory(const config::Config&);
@@ -42,6 +42,9 @@ void screen_inbound_clear(Worker&, Burst&);
 /// Commands that are not the forwarding part's (all but neighbour_changed). Released
 /// datagrams go to Worker::released_pass and released_encrypt, at most two a command.
 void apply(Worker&, const Command&);
+
+/// Once a loop, bounded: false when no remembered way may be trusted in it.
+bool trust_ways(Worker&);
 
 /// Once a loop, bounded: repeat keying requests, answer snapshots, keep gauges.
 void tend(Worker&);

@@ -23,14 +23,14 @@ bool copy_flow(const Worker& worker, std::uint32_t at, SnapshotRecord& record) {
     record.flow = FlowRecord{};
     record.flow.pair = entry.pair;
     record.flow.state = entry.state;
-    record.flow.class_kind = entry.class_kind;
-    record.flow.reason = entry.reason;
+    record.flow.class_kind = flows.cold(at).class_kind;
+    record.flow.reason = flows.cold(at).reason;
     if (entry.state == FlowState::hold && entry.slot != HoldRoom::kNone)
         record.flow.num_held = worker.security->held.seat(entry.slot).last != nullptr ? 2 : 1;
-    record.flow.packets = entry.packets;
+    record.flow.packets = flows.packets(at);
     record.flow.bytes = entry.bytes;
     record.flow.age_ns = ago_ns(worker, flows.cold(at).created);
-    record.flow.last_used_ns = entry.packets != 0 ? ago_ns(worker, entry.used) : kNeverUsed;
+    record.flow.last_used_ns = record.flow.packets != 0 ? ago_ns(worker, entry.used) : kNeverUsed;
     return true;
 }
 

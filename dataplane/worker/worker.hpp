@@ -61,7 +61,10 @@ struct PortUse {
     /// MAC address of the untagged interface as a frame begins with it, shifted left by 16
     /// bits in a word of this machine; 1, which no frame has, when there is none.
     std::uint64_t untagged_mac = 1;
-    Burst pending;  // frames complete, to be transmitted at the end of the loop
+    std::vector<std::uint16_t> interfaces;  // that share the port
+    bool has_inside = false;                // one of them is
+    bool up = true;                         // as this loop began
+    Burst pending;                          // frames complete, to be transmitted at the end of the loop
 };
 
 /// Bursts between the stages of one turn. Members, because a burst on the stack would
@@ -69,7 +72,7 @@ struct PortUse {
 struct Lanes {
     Burst frames, datagrams, ours, transit, esp, inner;
     Burst direct, outside, inbound_clear, pass, encrypt;
-    Burst fitted, for_sa, outer, handed, freed;
+    Burst fitted, for_sa, outer, handed, freed, rest;
 };
 
 /// Tokens in thousandths, so that slow rates do not round away.
@@ -104,12 +107,14 @@ struct alignas(64) Worker {
     OwnerSeed seed;
 
     // This loop.
-    std::uint64_t now_ns = 0;          // monotonic, same for the whole loop
-    std::uint32_t way_generation = 0;  // PublishedTables::generation as this loop began
+    std::uint64_t now_ns = 0;                      // monotonic, same for the whole loop
+    std::uint32_t generation = 0;                  // PublishedTables::generation as this loop began
+    std::uint32_t way_generation = Way::kNothing;  // of the ways that hold in this loop
     const RouteTable* routes = nullptr;
     const ClassTable* classes = nullptr;  // valid in this loop only
     const OwnAddresses* own = nullptr;    // valid in this loop only
     bool found_work = false;
+    bool handed = false;  // what is judged now was looked at by another worker, in a loop of its own
 
     // Never changes after start.
     std::span<const InterfaceInfo> interfaces;
@@ -160,10 +165,19 @@ void post(Worker&, const Event&);
 /// Counts nothing: the caller adds to generated or fragments_made.
 rte_mbuf* make_packet(Worker&);
 
-/// Worker that owns a pair.
+/// Meta::hash, computed if nobody did.
+inline std::uint64_t hash_of(const Worker& worker, Meta& m) {
+    if (m.hash == 0) m.hash = pair_hash(worker.seed, m.pair.source, m.pair.destination);
+    return m.hash;
+}
+
+/// Worker that owns a pair, or a datagram's pair.
 inline unsigned owner(const Worker& worker, const Pair& pair) {
     return worker.num_workers == 1 ? 0
                                    : owner(worker.seed, pair.source, pair.destination, worker.num_workers);
+}
+inline unsigned owner(const Worker& worker, Meta& m) {
+    return worker.num_workers == 1 ? 0 : owner(hash_of(worker, m), worker.num_workers);
 }
 
 }  // namespace oegate

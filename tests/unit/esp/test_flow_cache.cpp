@@ -136,8 +136,69 @@ TEST_CASE("flow cache: a full table evicts idle pass, then idle deny, never hold
     }
 }
 
+TEST_CASE("flow cache: no way survives until its generation's number comes again") {
+    FlowCache cache(1024, OwnerSeed{3, 4});
+    SeededRandom random(11);
+    std::map<std::uint32_t, std::uint32_t> made_in;  // index, full generation of its way
+    for (std::uint32_t i = 0; i < 1000; ++i) make(cache, pair_of(i), 1, FlowState::pass);
+    std::uint32_t generation = 1, trusted = 0, distrusted = 0;
+    while (generation < 400'000) {
+        // Changes come in dribs and in floods; a flood outruns the sweep.
+        generation +=
+            static_cast<std::uint32_t>(random.below(100) == 0 ? random.below(66'000) : random.below(700));
+        if (!cache.sweep_ways(generation)) {
+            ++distrusted;
+            continue;
+        }
+        ++trusted;
+        for (std::uint32_t i = 0; i < cache.num_slots(); ++i) {
+            const Way& way = cache.entry(i).way;
+            if (way.generation == Way::kUnknown || way.generation != (generation & 0xffff)) continue;
+            REQUIRE(made_in[i] == generation);
+        }
+        for (unsigned k = 0; k < 20; ++k) {
+            const std::uint32_t i = cache.find(pair_of(static_cast<std::uint32_t>(random.below(1000))));
+            cache.entry(i).way = {7, static_cast<std::uint16_t>(generation)};
+            made_in[i] = generation;
+        }
+    }
+    CHECK(trusted > 100);
+    CHECK(distrusted > 10);
+}
+
+TEST_CASE("flow cache: the sweep of ways is bounded, and rests while nothing changes") {
+    FlowCache cache(65536, OwnerSeed{3, 4});
+    make(cache, pair_of(1), 1, FlowState::pass);
+    const std::uint32_t index = cache.find(pair_of(1));
+    cache.entry(index).way = {7, 2};
+    for (int i = 0; i < 3000; ++i) REQUIRE(cache.sweep_ways(3));
+    CHECK(cache.entry(index).way.generation == 2);  // old, but nobody had to look
+    const unsigned loops = (cache.num_slots() + FlowCache::kSweepSlots - 1) / FlowCache::kSweepSlots;
+    for (unsigned i = 0; i < loops; ++i) REQUIRE(cache.sweep_ways(3 + FlowCache::kSweepAfter));
+    CHECK(cache.entry(index).way.generation == Way::kUnknown);
+}
+
+TEST_CASE("flow cache: packets are counted beyond 32 bits") {
+    FlowCache cache(64, OwnerSeed{3, 4});
+    const std::uint32_t i = make(cache, pair_of(1), 1, FlowState::pass);
+    cache.entry(i).packets = 0xffffffff;
+    cache.count(i, 100, 9);
+    cache.count(i, 50, 10);
+    CHECK(cache.packets(i) == (std::uint64_t{1} << 32) + 1);
+    CHECK(cache.entry(i).bytes == 150);
+    CHECK(cache.entry(i).used == 10);
+}
+
+TEST_CASE("flow cache: a change of state forgets the way") {
+    FlowCache cache(64, OwnerSeed{3, 4});
+    const std::uint32_t i = make(cache, pair_of(1), 1, FlowState::pass);
+    cache.entry(i).way = {7, 2};
+    cache.set_state(i, FlowState::encrypt);
+    CHECK(cache.entry(i).way.generation == Way::kUnknown);
+}
+
 TEST_CASE("flow cache: memory per flow is what is stated") {
-    CHECK(FlowCache::kBytesPerFlow <= 108);
+    CHECK(FlowCache::kBytesPerFlow <= 113);
     CHECK(FlowCache::memory(65536) <= 65536 * FlowCache::kBytesPerFlow);
     CHECK(FlowCache::memory(1u << 22) <= (std::size_t{1} << 22) * FlowCache::kBytesPerFlow);
 }

@@ -1,0 +1,61 @@
+#include "stages/recall.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "stages/hop.hpp"
+#include "worker/security_state.hpp"
+
+namespace oegate {
+namespace {
+
+/// Whether everything that the long way looks at is as it was when the way was found.
+/// A frame to a group address, a last hop and another interface are the datagram's own.
+bool holds(const Worker& worker, const FlowEntry& entry, const Meta& m) {
+    return entry.pair == m.pair && entry.way.generation == worker.way_generation &&
+           entry.in_interface == m.in_interface && !m.link_broadcast;
+}
+
+}  // namespace
+
+void recall(Worker& worker, Burst& datagrams, Burst& pass, Burst& encrypt) {
+    FlowCache& flows = worker.security->flows;
+    const Tick now = to_tick(worker.now_ns);
+    std::array<std::uint32_t, kReceiveBurst> found;
+    unsigned kept = 0;
+    for (unsigned from = 0; from < datagrams.size(); from += kReceiveBurst) {
+        rte_mbuf** packets = datagrams.data() + from;
+        const unsigned num = std::min(datagrams.size() - from, kReceiveBurst);
+        for (unsigned i = 0; i < num; ++i) {
+            Meta& m = meta(packets[i]);
+            m.hash = flows.hash(m.pair);
+            flows.prefetch_tags(m.hash);
+        }
+        for (unsigned i = 0; i < num; ++i) found[i] = flows.candidate(meta(packets[i]).hash);
+        for (unsigned i = 0; i < num; ++i) {
+            rte_mbuf* packet = packets[i];
+            Meta& m = meta(packet);
+            if (found[i] == FlowCache::kNone) {
+                datagrams.set(kept++, packet);
+                continue;
+            }
+            const FlowEntry& entry = flows.entry(found[i]);
+            if (!holds(worker, entry, m) || !hop(packet)) {
+                datagrams.set(kept++, packet);
+                continue;
+            }
+            flows.count(found[i], rte_pktmbuf_pkt_len(packet), now);
+            if (entry.state == FlowState::pass) {
+                m.way = entry.way;
+                pass.push(packet);
+            } else {  // nothing but pass and encrypt has a way
+                m.out_interface = entry.way.adjacency;
+                m.sa = entry.sa();
+                encrypt.push(packet);
+            }
+        }
+    }
+    datagrams.truncate(kept);
+}
+
+}  // namespace oegate

@@ -1,0 +1,25 @@
+// Finding a way to remember (tables/way.hpp): what policy keeps in a flow, encrypt and
+// decrypt in an SA. Off the short way: asked once a flow or SA and change of tables.
+#pragma once
+
+#include "worker/worker.hpp"
+
+namespace oegate {
+
+/// The neighbour that a datagram to `destination` by this next hop goes to; kNoAdjacency
+/// when it is not resolved.
+std::uint32_t adjacency_of(const Worker&, std::uint32_t next_hop, const Address& destination);
+
+/// For datagrams that are exempt from every check but the route: our own ESP. Unknown
+/// when there is no route, or the neighbour is not resolved.
+Way find_way(const Worker&, const Address& destination);
+
+/// For datagrams of this pair that come out of a tunnel: screened, routed, and leaving
+/// inside. Unknown when any of that refuses them or they are for us: the long way says
+/// which, for each of them.
+Way find_way_inside(const Worker&, const Pair&);
+
+/// What was found in this loop, to be kept; unknown for kNoAdjacency.
+Way way_by(const Worker&, std::uint32_t adjacency);
+
+}  // namespace oegate
