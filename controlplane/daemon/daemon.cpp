@@ -3,7 +3,6 @@
 #include <ctime>
 
 #include "bridge/datagram.hpp"
-#include "daemon/routes.hpp"
 #include "net/headers.hpp"
 
 namespace oegate::daemon {
@@ -45,7 +44,7 @@ route::NeighbourSettings neighbour_settings(const config::Config& config) {
 
 Daemon::Daemon(Parts parts)
     : parts_(std::move(parts)),
-      routes_(configured_routes(parts_.config)),
+      routes_(parts_.config),
       bridge_(parts_.links),
       gateway_(parts_.config, parts_.key, parts_.random, parts_.pool, gateway_options(parts_)),
       neighbours_(links_of(parts_), neighbour_settings(parts_.config)),
@@ -73,7 +72,7 @@ Result<std::unique_ptr<Daemon>, std::string> Daemon::start(Parts parts) {
 }
 
 Result<void, std::string> Daemon::publish_tables() {
-    if (!parts_.tables.set_routes(routes_))
+    if (!parts_.tables.set_routes(routes_.all()))
         return fail(
             std::string("the route table has no room for the configured routes; raise dataplane.routes"));
     if (!parts_.tables.set_classes(gateway_.class_rules(), parts_.config.default_class))

@@ -15,6 +15,7 @@
 #include "manage/server.hpp"
 #include "manage/snapshots.hpp"
 #include "route/neighbours.hpp"
+#include "route/routes.hpp"
 
 namespace oegate::daemon {
 
@@ -80,7 +81,7 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     const config::Config& configuration() const override { return parts_.config; }
     std::vector<InterfaceStatus> interfaces() const override { return parts_.observer.interfaces(); }
     std::vector<WorkerStatus> workers() const override;
-    std::vector<Route> routes() const override { return routes_; }
+    std::vector<Route> routes() const override;
     std::vector<manage::NeighbourView> neighbours() const override;
     gateway::StatusView status() const override;
     std::vector<gateway::TunnelView> tunnels() const override;
@@ -94,9 +95,11 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     manage::ActionResult clear_flow(const Pair& pair) override;
     manage::ActionResult delete_tunnel(const Pair& pair) override;
     manage::ActionResult rekey_tunnel(const Pair& pair) override;
+    manage::ActionResult add_route(const Prefix& prefix, const Address& via) override;
+    manage::ActionResult remove_route(const Prefix& prefix) override;
 
     Parts parts_;
-    std::vector<Route> routes_;
+    route::RouteList routes_;
     bridge::Bridge bridge_;
     gateway::Gateway gateway_;
     route::Neighbours neighbours_;

@@ -71,6 +71,32 @@ void Daemon::snapshot(manage::SnapshotRequest request, std::function<void(manage
     snapshots_.ask(std::move(request), std::move(done), loop::monotonic_now());
 }
 
+std::vector<Route> Daemon::routes() const {
+    return routes_.all();
+}
+
+manage::ActionResult Daemon::add_route(const Prefix& prefix, const Address& via) {
+    using Outcome = manage::ActionResult::Outcome;
+    const auto route = routes_.make(prefix, via);
+    if (!route) return {Outcome::failed, std::string(to_text(route.error()))};
+    if (!parts_.tables.add_route(*route))
+        return {Outcome::failed, "the route table has no room; raise dataplane.routes"};
+    routes_.put(*route);
+    neighbours_.know_gateway(via);
+    return {Outcome::done, "added " + prefix.text() + " via " + via.text()};
+}
+
+manage::ActionResult Daemon::remove_route(const Prefix& prefix) {
+    using Outcome = manage::ActionResult::Outcome;
+    const Route* known = routes_.find(prefix);
+    if (known == nullptr) return {Outcome::not_found, "no route to " + prefix.text()};
+    if (!known->next_hop)
+        return {Outcome::failed, std::string(to_text(route::RouteList::Refusal::connected))};
+    parts_.tables.remove_route(prefix);
+    routes_.remove(prefix);
+    return {Outcome::done, "removed " + prefix.text()};
+}
+
 manage::ActionResult Daemon::clear_flow(const Pair& pair) {
     if (!gateway_.flow_clear(pair, loop::monotonic_now()))
         return {manage::ActionResult::Outcome::not_found, "no connection " + pair.text()};

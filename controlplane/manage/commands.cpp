@@ -33,6 +33,25 @@ std::optional<Address> address_argument(const std::string& text, const Commands:
     return address;
 }
 
+std::optional<Prefix> prefix_argument(const std::string& text, const Commands::Reply& reply) {
+    auto prefix = Prefix::parse(text);
+    if (!prefix)
+        reply(
+            usage(quoted(text) +
+                  " is not a prefix, expected one such as 192.0.2.0/24 or 2001:db8::/32 with no host bits"));
+    return prefix;
+}
+
+Response response_of(const ActionResult& result) {
+    const Status status = result.outcome == ActionResult::Outcome::done        ? Status::done
+                          : result.outcome == ActionResult::Outcome::not_found ? Status::not_found
+                                                                               : Status::failed;
+    Json json = nullptr;
+    if (status == Status::done) json = {{"done", true}, {"text", result.text}};
+    return {status, std::move(json),
+            result.text.empty() || result.text.ends_with('\n') ? result.text : result.text + "\n"};
+}
+
 /// The two first arguments; replies itself when they are no pair.
 std::optional<Pair> pair_argument(const std::vector<std::string>& arguments, const Commands::Reply& reply) {
     const auto source = address_argument(arguments[0], reply);
@@ -130,6 +149,8 @@ void Commands::run(const Request& request, const Reply& reply) {
     if (name == "flow clear") return act(arguments, reply, &Provider::clear_flow);
     if (name == "tunnel delete") return act(arguments, reply, &Provider::delete_tunnel);
     if (name == "tunnel rekey") return act(arguments, reply, &Provider::rekey_tunnel);
+    if (name == "route add") return add_route(arguments, reply);
+    if (name == "route remove") return remove_route(arguments, reply);
     reply({Status::failed, nullptr, fmt::format("{} is not there yet", name)});
 }
 
@@ -270,15 +291,20 @@ void Commands::explain(const Arguments& arguments, const Reply& reply) {
 void Commands::act(const Arguments& arguments, const Reply& reply,
                    ActionResult (Provider::*action)(const Pair&)) {
     const auto pair = pair_argument(arguments, reply);
-    if (!pair) return;
-    const ActionResult result = (provider_.*action)(*pair);
-    const Status status = result.outcome == ActionResult::Outcome::done        ? Status::done
-                          : result.outcome == ActionResult::Outcome::not_found ? Status::not_found
-                                                                               : Status::failed;
-    Json json = nullptr;
-    if (status == Status::done) json = {{"done", true}, {"text", result.text}};
-    reply({status, std::move(json),
-           result.text.empty() || result.text.ends_with('\n') ? result.text : result.text + "\n"});
+    if (pair) reply(response_of((provider_.*action)(*pair)));
+}
+
+void Commands::add_route(const Arguments& arguments, const Reply& reply) {
+    const auto prefix = prefix_argument(arguments[0], reply);
+    if (!prefix) return;
+    if (arguments[1] != "via") return reply(usage("usage: oegate route add PREFIX via ADDRESS"));
+    const auto via = address_argument(arguments[2], reply);
+    if (via) reply(response_of(provider_.add_route(*prefix, *via)));
+}
+
+void Commands::remove_route(const Arguments& arguments, const Reply& reply) {
+    const auto prefix = prefix_argument(arguments[0], reply);
+    if (prefix) reply(response_of(provider_.remove_route(*prefix)));
 }
 
 }  // namespace oegate::manage

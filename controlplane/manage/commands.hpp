@@ -42,6 +42,8 @@ class Commands {
     void show_config(const Reply& reply);
     void show_log(const Arguments& arguments, const Reply& reply);
     void explain(const Arguments& arguments, const Reply& reply);
+    void add_route(const Arguments& arguments, const Reply& reply);
+    void remove_route(const Arguments& arguments, const Reply& reply);
     void act(const Arguments& arguments, const Reply& reply, ActionResult (Provider::*action)(const Pair&));
     std::vector<double> loads() const;
 

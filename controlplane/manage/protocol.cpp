@@ -22,6 +22,8 @@ const std::vector<Verb>& verbs() {
         {"flow clear", "SRC DST", 2, 2, "Forget a pair; its next datagram starts anew"},
         {"tunnel delete", "SRC DST", 2, 2, "Delete the tunnel of a pair, telling the peer"},
         {"tunnel rekey", "SRC DST", 2, 2, "Replace the keys of a tunnel now"},
+        {"route add", "PREFIX via ADDRESS", 3, 3, "Add or replace a route until the next start"},
+        {"route remove", "PREFIX", 1, 1, "Remove a route that was added or configured, until the next start"},
     };
     return kVerbs;
 }

@@ -69,6 +69,9 @@ class Provider {
     virtual ActionResult clear_flow(const Pair& pair) = 0;
     virtual ActionResult delete_tunnel(const Pair& pair) = 0;
     virtual ActionResult rekey_tunnel(const Pair& pair) = 0;
+    /// Until the next start; a route to the same prefix is replaced.
+    virtual ActionResult add_route(const Prefix& prefix, const Address& via) = 0;
+    virtual ActionResult remove_route(const Prefix& prefix) = 0;
 };
 
 }  // namespace oegate::manage

@@ -137,6 +137,11 @@ bool Neighbours::make_room() {
     return false;
 }
 
+void Neighbours::know_gateway(const Address& gateway) {
+    if (std::ranges::find(settings_.gateways, gateway) == settings_.gateways.end())
+        settings_.gateways.push_back(gateway);
+}
+
 bool Neighbours::is_own(std::uint16_t interface, const Address& address) const {
     return std::ranges::any_of(links_[interface].addresses,
                                [&](const auto& own) { return own.address == address; });

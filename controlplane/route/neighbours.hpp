@@ -65,6 +65,8 @@ class Neighbours {
   public:
     Neighbours(std::vector<Link> links, const NeighbourSettings& settings);
 
+    /// As those of the settings: asked for whatever else is asked for.
+    void know_gateway(const Address& gateway);
     /// A worker holds a datagram for this next hop.
     void wanted(std::uint16_t interface, const Address& address, Time now);
     /// data: the ARP packet behind its Ethernet header.

@@ -162,6 +162,15 @@ class FakeProvider final : public Provider {
         return {ActionResult::Outcome::failed, "being rekeyed already"};
     }
 
+    ActionResult add_route(const Prefix& prefix, const Address& via) override {
+        added = prefix.text() + " via " + via.text();
+        return {ActionResult::Outcome::done, "added"};
+    }
+    ActionResult remove_route(const Prefix&) override {
+        return {ActionResult::Outcome::not_found, "no such route"};
+    }
+
+    std::string added;
     std::vector<std::pair<SnapshotRequest, std::function<void(SnapshotAnswer)>>> asked;
     std::optional<Pair> cleared;
     std::uint64_t busy = 0, total = 0;
@@ -346,6 +355,16 @@ TEST_CASE("the commands") {
         CHECK(missing.status == Status::not_found);
         CHECK(missing.text == "no such tunnel\n");
         CHECK(f.run("tunnel rekey", {"192.1.0.65", "192.2.0.66"}).status == Status::failed);
+        CHECK(f.run("route add", {"192.3.0.0/24", "via", "192.1.2.254"}).status == Status::done);
+        CHECK(f.provider.added == "192.3.0.0/24 via 192.1.2.254");
+        CHECK(f.run("route add", {"192.3.0.1/24", "via", "192.1.2.254"}).text ==
+              "\"192.3.0.1/24\" is not a prefix, expected one such as 192.0.2.0/24 or 2001:db8::/32 with no "
+              "host "
+              "bits");
+        CHECK(f.run("route add", {"192.3.0.0/24", "to", "192.1.2.254"}).status == Status::usage);
+        CHECK(f.run("route add", {"192.3.0.0/24", "via", "bob"}).status == Status::usage);
+        CHECK(f.run("route remove", {"192.3.0.0/24"}).status == Status::not_found);
+        CHECK(f.run("route remove", {"everything"}).status == Status::usage);
     }
     SECTION("show flows filters by pair and answers when the snapshot comes") {
         std::optional<Response> got;
