@@ -96,9 +96,10 @@ class Grammar {
     /// "show" of "show flows", made at its first verb.
     CLI::App* group(const std::string& name) {
         static const std::map<std::string, std::string> kHelp{
-            {"show", "What is going on"},          {"flow", "Change the flow cache"},
-            {"tunnel", "Change tunnels"},          {"config", "The configuration file"},
-            {"key", "This gateway's private key"}, {"dns", "What to publish in DNS"}};
+            {"show", "What is going on"},         {"flow", "Change the flow cache"},
+            {"tunnel", "Change tunnels"},         {"route", "Change routes"},
+            {"config", "The configuration file"}, {"key", "This gateway's private key"},
+            {"dns", "What to publish in DNS"}};
         CLI::App*& found = groups_[name];
         if (found == nullptr) {
             found = app_.add_subcommand(name, kHelp.at(name));
