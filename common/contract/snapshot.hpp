@@ -83,11 +83,12 @@ struct WorkerStatus {
     std::uint64_t flows_by_state[5] = {};  // by FlowState
     std::uint64_t held = 0;
     std::uint64_t waiting_neighbour = 0;
+    std::uint64_t reassembling = 0;  // fragments of datagrams to ourselves that wait for the rest
     std::uint64_t inbound_sas = 0;
     std::uint64_t outbound_sas = 0;
     std::uint64_t events_lost = 0;  // event ring full; they repeat
     /// The ledger (architecture.md): received + generated + fragments made =
-    /// transmitted + dropped + consumed + merged + held + waiting + in rings.
+    /// transmitted + dropped + consumed + merged + held + waiting + reassembling + in rings.
     std::uint64_t received = 0;
     std::uint64_t generated = 0;
     std::uint64_t fragments_made = 0;

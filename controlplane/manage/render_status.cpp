@@ -129,6 +129,7 @@ Json workers_json(const std::vector<WorkerStatus>& workers, const std::vector<do
                         {"flows", worker.flows},
                         {"held", worker.held},
                         {"waiting_neighbour", worker.waiting_neighbour},
+                        {"reassembling", worker.reassembling},
                         {"inbound_sas", worker.inbound_sas},
                         {"outbound_sas", worker.outbound_sas},
                         {"events_lost", worker.events_lost},

@@ -41,6 +41,7 @@ std::vector<WorkerStatus> CounterReader::workers() const {
             to.flows_by_state[i] = from.flows_by_state[i].get();
         to.held = from.held.get();
         to.waiting_neighbour = from.waiting_neighbour.get();
+        to.reassembling = from.reassembling.get();
         to.inbound_sas = from.inbound_sas.get();
         to.outbound_sas = from.outbound_sas.get();
         to.events_lost = from.events_lost.get();

@@ -17,6 +17,8 @@
 #include "port/devices.hpp"
 #include "port/eal.hpp"
 #include "port/parts.hpp"
+#include "stages/reassemble.hpp"
+#include "tables/reassembly.hpp"
 #include "worker/loop.hpp"
 #include "worker/security.hpp"
 #include "worker/waiting.hpp"
@@ -48,6 +50,14 @@ Status make_pool(DataplaneParts& parts) {
     if (parts.pool == nullptr)
         return fail(fmt::format("no memory for {} packet buffers: {}", parts.plan.num_mbufs,
                                 rte_strerror(rte_errno)));
+    if (parts.plan.num_large > 0) {
+        // No cache: they are few, and any worker may free one.
+        parts.large_pool = rte_pktmbuf_pool_create(fresh_name("large").c_str(), parts.plan.num_large, 0,
+                                                   kMetaRoom, kLargeRoom, SOCKET_ID_ANY);
+        if (parts.large_pool == nullptr)
+            return fail(fmt::format("no memory for {} large packet buffers: {}", parts.plan.num_large,
+                                    rte_strerror(rte_errno)));
+    }
     const std::size_t size = rte_rcu_qsbr_get_memsize(Spi::kMaxWorkers);
     parts.qsbr = static_cast<rte_rcu_qsbr*>(rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE));
     if (parts.qsbr == nullptr || rte_rcu_qsbr_init(parts.qsbr, Spi::kMaxWorkers) != 0)
@@ -185,6 +195,12 @@ Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSee
     w.idle = d.idle;
     w.pool = parts.pool;
     w.icmp_on_deny = d.icmp_on_deny;
+    w.df = d.df;
+    w.large_pool = parts.large_pool;
+    w.buffer_len = static_cast<std::uint16_t>(parts.plan.data_room - RTE_PKTMBUF_HEADROOM);
+    if (d.reassemblies > 0)
+        w.reassembly = std::make_unique<Reassembly>(
+            d.reassemblies, static_cast<std::uint64_t>(d.reassembly_timeout.count()), seed);
     w.ports = use_ports(parts, index, w.num_workers);
     w.handoff_to.resize(w.num_workers);
     w.handoff_from.resize(w.num_workers);
@@ -316,6 +332,8 @@ void Dataplane::stop() {
     parts.rings.clear();
     if (parts.pool != nullptr) rte_mempool_free(parts.pool);
     parts.pool = nullptr;
+    if (parts.large_pool != nullptr) rte_mempool_free(parts.large_pool);
+    parts.large_pool = nullptr;
     rte_free(parts.qsbr);
     parts.qsbr = nullptr;
 }

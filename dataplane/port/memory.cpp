@@ -10,6 +10,8 @@
 #include "contract/datagram.hpp"
 #include "contract/event.hpp"
 #include "contract/snapshot.hpp"
+#include "stages/reassemble.hpp"
+#include "tables/reassembly.hpp"
 #include "worker/burst.hpp"
 #include "worker/security.hpp"
 
@@ -28,20 +30,27 @@ MemoryPlan plan_memory(const config::Config& config) {
     const std::size_t queues = devices.size() * workers * 2;  // receive and transmit
     const std::size_t rings = workers * (workers - 1) * kHandoffRing;
     const std::size_t own = kMbufCache * 3 / 2 + std::size_t{d.held_per_worker} + d.waiting_total +
-                            4 * kBurstRoom + devices.size() * kBurstRoom;
+                            Reassembly::max_pieces(d.reassemblies) + 4 * kBurstRoom +
+                            devices.size() * kBurstRoom;
     plan.num_mbufs = static_cast<std::uint32_t>(queues * d.descriptors + rings + workers * own + 1024);
     constexpr std::size_t kLinkHeaders = 18;
+    constexpr std::size_t kEspTail = 64;  // padding and ICV behind the longest datagram
     plan.data_room = static_cast<std::uint16_t>(
-        std::max<std::size_t>(RTE_MBUF_DEFAULT_DATAROOM, mtu + kLinkHeaders) + RTE_PKTMBUF_HEADROOM);
+        std::max<std::size_t>(RTE_MBUF_DEFAULT_DATAROOM, mtu + kLinkHeaders + kEspTail) +
+        RTE_PKTMBUF_HEADROOM);
     constexpr std::size_t kObjectOverhead = 64 + 64;  // header, padding between objects
     const std::size_t pool =
         plan.num_mbufs * (sizeof(rte_mbuf) + kMetaRoom + plan.data_room + kObjectOverhead);
+    plan.num_large = d.reassemblies == 0 ? 0 : static_cast<std::uint32_t>(workers * kLargeBuffers);
+    const std::size_t large =
+        plan.num_large * (sizeof(rte_mbuf) + kMetaRoom + std::size_t{kLargeRoom} + kObjectOverhead);
     const std::size_t link = kCommandRing * sizeof(Command) + kTransmitRing * sizeof(Transmit) +
                              kEventRing * sizeof(Event) + kPuntRing * sizeof(Punt) +
                              kSnapshotRing * sizeof(SnapshotRecord);
     const std::size_t neighbours = std::size_t{d.neighbours} * 256;
     constexpr std::size_t kSlack = std::size_t{32} << 20;  // ports, EAL itself, fragmentation
-    plan.bytes = pool + rings * 8 + workers * (2 * link + security_memory(config)) + neighbours + kSlack;
+    plan.bytes = pool + large + rings * 8 + workers * (2 * link + security_memory(config)) + neighbours +
+                 kSlack;
     return plan;
 }
 

@@ -12,6 +12,7 @@ namespace oegate {
 struct MemoryPlan {
     std::uint32_t num_mbufs = 0;
     std::uint16_t data_room = 0;  // of an mbuf, headroom included
+    std::uint32_t num_large = 0;  // buffers of 64 KiB, for datagrams put together
     std::size_t bytes = 0;        // of DPDK memory, everything
     std::size_t pages_2m() const { return (bytes + (std::size_t{2} << 20) - 1) >> 21; }
 };

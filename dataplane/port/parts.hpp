@@ -17,6 +17,7 @@ namespace oegate {
 struct DataplaneParts {
     MemoryPlan plan;
     rte_mempool* pool = nullptr;
+    rte_mempool* large_pool = nullptr;
     rte_rcu_qsbr* qsbr = nullptr;
     std::vector<Port> ports;  // one per distinct device
     std::unique_ptr<std::atomic<bool>[]> link_up;

@@ -28,6 +28,8 @@ TypeCode type_code(Family family, IcmpError error) {
             return v4 ? TypeCode{3, 13} : TypeCode{1, 1};
         case IcmpError::time_exceeded:
             return v4 ? TypeCode{11, 0} : TypeCode{3, 0};
+        case IcmpError::reassembly_timeout:
+            return v4 ? TypeCode{11, 1} : TypeCode{3, 1};
         case IcmpError::too_big:
             return v4 ? TypeCode{3, 4} : TypeCode{2, 0};
     }

@@ -12,6 +12,7 @@ enum class IcmpError : std::uint8_t {
     host_unreachable,             // 3/1, 1/3
     administratively_prohibited,  // 3/13, 1/1
     time_exceeded,                // 11/0, 3/0
+    reassembly_timeout,           // 11/1, 3/1
     too_big,                      // 3/4, 2/0, with the MTU
 };
 

@@ -4,6 +4,7 @@
 #include "stages/handoff.hpp"
 #include "stages/icmp.hpp"
 #include "stages/punt.hpp"
+#include "stages/reassemble.hpp"
 #include "stages/transport_checksum.hpp"
 
 namespace oegate {
@@ -125,7 +126,11 @@ void local(Worker& worker, Burst& ours, Burst& esp) {
         // An answer to what came out of a tunnel would leave in the clear.
         const bool served = m.origin != Origin::decrypted;
         if (served && m.fragment) {
-            drop(worker, packet, protocol == Protocol::esp ? Drop::esp_fragment : Drop::own_fragment);
+            const bool wanted = protocol == Protocol::esp || protocol == Protocol::udp;
+            if (wanted && worker.reassembly != nullptr)
+                reassemble(worker, packet);
+            else
+                drop(worker, packet, protocol == Protocol::esp ? Drop::esp_fragment : Drop::own_fragment);
         } else if (served && protocol == Protocol::esp) {
             local_esp(worker, packet, esp);
         } else if (served && protocol == (m.family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6)) {

@@ -8,7 +8,7 @@
 namespace oegate {
 
 /// Takes every packet of `ours`; leaves ESP whose SPI names us in `esp`. ESP of other
-/// workers is handed over.
+/// workers is handed over. Fragments that make a datagram whole leave it in Lanes::whole.
 void local(Worker&, Burst& ours, Burst& esp);
 
 }  // namespace oegate

@@ -53,6 +53,7 @@ struct alignas(64) Ledger {
     Counter cycles_busy;
     Counter cycles_total;
     Counter waiting_neighbour;              // gauge
+    Counter reassembling;                   // gauge: fragments
     Counter held;                           // gauge, written by the security part
     Counter flows;                          // gauge
     std::array<Counter, 5> flows_by_state;  // gauges, by FlowState

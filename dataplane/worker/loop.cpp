@@ -3,12 +3,14 @@
 #include <rte_ethdev.h>
 #include <rte_rcu_qsbr.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "stages/fragment.hpp"
 #include "stages/handoff.hpp"
 #include "stages/local.hpp"
 #include "stages/parse.hpp"
+#include "stages/reassemble.hpp"
 #include "stages/recall.hpp"
 #include "stages/resolve.hpp"
 #include "stages/route.hpp"
@@ -53,18 +55,55 @@ void encrypt_and_send(Worker& worker, Burst& fitting) {
     send_on(worker, outer);
 }
 
+/// Whether the outer datagram is to be cut instead of this inner one: the least that an
+/// IPv6 sender can send (RFC 8200 §5, RFC 2473 §7.1), or where the policy says that DF
+/// inside means nothing outside (RFC 4301 §8.1).
+bool cut_outside(const Worker& worker, const rte_mbuf* packet, std::uint16_t room) {
+    const Meta& m = meta(packet);
+    const std::size_t len = rte_pktmbuf_data_len(packet);
+    if (len <= room || !m.dont_fragment) return false;
+    if (m.family == Family::ipv6) return len <= kMinMtuIpv6;
+    return worker.df == DfPolicy::clear;
+}
+
+/// Encrypted first, then cut. A path's MTU is unknown here: over IPv6 the least that any
+/// has, over IPv4 the interface's, since routers cut on.
+void encrypt_and_cut(Worker& worker, Burst& too_long) {
+    if (too_long.empty()) return;
+    Lanes& lanes = worker.lanes;
+    lanes.outer.clear();
+    encrypt(worker, too_long, lanes.outer);
+    find_routes(worker, lanes.outer);
+    lanes.fitted.clear();
+    for (rte_mbuf* packet : lanes.outer) {
+        const Meta& m = meta(packet);
+        const std::uint16_t mtu = worker.interfaces[m.out_interface].mtu;
+        allow_cut(packet);
+        fit(worker, packet, m.family == Family::ipv6 ? std::min(mtu, kMinMtuIpv6) : mtu, lanes.fitted);
+        if (lanes.fitted.room() < kMaxFragments) {
+            resolve(worker, lanes.fitted);
+            lanes.fitted.clear();
+        }
+    }
+    resolve(worker, lanes.fitted);
+}
+
 /// Datagrams with an SA: cut to what fits inside it *before* encryption, encrypted,
 /// and their outer datagrams sent.
 void protect(Worker& worker, Burst& inner) {
     Burst& fitting = worker.lanes.for_sa;
+    Burst& too_long = worker.lanes.too_long;
     fitting.clear();
+    too_long.clear();
     for (rte_mbuf* packet : inner) {
         const Meta& m = meta(packet);
         const std::uint16_t room = inner_mtu(worker, m.sa, worker.interfaces[m.out_interface].mtu);
         if (room == 0) {
             fitting.push(packet);  // encrypt knows why
+        } else if (cut_outside(worker, packet, room)) {
+            too_long.push(packet);
         } else {
-            fit(worker, packet, room, fitting);
+            fit(worker, packet, m.family == Family::ipv6 ? std::max(room, kMinMtuIpv6) : room, fitting);
         }
         if (fitting.room() < kMaxFragments) {
             encrypt_and_send(worker, fitting);
@@ -72,6 +111,7 @@ void protect(Worker& worker, Burst& inner) {
         }
     }
     encrypt_and_send(worker, fitting);
+    encrypt_and_cut(worker, too_long);
 }
 
 /// Routed, ours to decide, leaving by an outside interface.
@@ -123,18 +163,42 @@ void forward(Worker& worker, Burst& transit) {
     divide(worker, transit);
 }
 
-/// ESP to us: what comes out enters the pipeline again as a datagram of the tunnel.
-void open_tunnel(Worker& worker, Burst& esp) {
-    if (esp.empty()) return;
+/// What came out of an SA enters the pipeline again as a datagram of the tunnel.
+void enter(Worker& worker) {
     Lanes& lanes = worker.lanes;
-    lanes.inner.clear();
-    decrypt(worker, esp, lanes.inner);
     lanes.ours.clear();
     lanes.transit.clear();
     screen(worker, lanes.inner, lanes.ours, lanes.transit);
     lanes.esp.clear();
     local(worker, lanes.ours, lanes.esp);  // nothing of ours is served through a tunnel: stays empty
     forward(worker, lanes.transit);
+}
+
+/// ESP to us.
+void open_tunnel(Worker& worker, Burst& esp) {
+    if (esp.empty()) return;
+    worker.lanes.inner.clear();
+    decrypt(worker, esp, worker.lanes.inner);
+    enter(worker);
+}
+
+/// Likewise, where some may lie in large buffers.
+void open_tunnel_large(Worker& worker, Burst& esp) {
+    if (esp.empty()) return;
+    worker.lanes.inner.clear();
+    decrypt(worker, esp, worker.lanes.inner);
+    settle(worker, worker.lanes.inner);
+    enter(worker);
+}
+
+/// Datagrams to us that their last fragment made whole.
+void deliver_whole(Worker& worker) {
+    Lanes& lanes = worker.lanes;
+    if (lanes.whole.empty()) return;
+    lanes.esp.clear();
+    local(worker, lanes.whole, lanes.esp);
+    lanes.whole.clear();
+    open_tunnel_large(worker, lanes.esp);
 }
 
 /// One port's frames through the whole pipeline.
@@ -159,6 +223,7 @@ void process(Worker& worker, PortUse& port, Burst& frames) {
     local(worker, lanes.ours, lanes.esp);
     forward(worker, lanes.transit);
     open_tunnel(worker, lanes.esp);
+    deliver_whole(worker);
 }
 
 /// What commands let out of hold: routes may have changed since it was held.
@@ -190,6 +255,9 @@ bool process_handed(Worker& worker) {
                 case Resume::decrypt:
                     lanes.esp.push(packet);
                     break;
+                case Resume::reassemble:
+                    reassemble(worker, packet);
+                    break;
                 case Resume::transmit:
                     transmit_frame(worker, packet);
                     break;
@@ -203,7 +271,8 @@ bool process_handed(Worker& worker) {
         worker.handed = true;
         divide(worker, lanes.transit);
         worker.handed = false;
-        open_tunnel(worker, lanes.esp);
+        open_tunnel_large(worker, lanes.esp);
+        deliver_whole(worker);
     }
     return any;
 }
@@ -262,6 +331,7 @@ bool poll_once(Worker& worker, std::uint64_t now_ns) {
         process(worker, port, frames);
     }
     remind_neighbours(worker);
+    forget_fragments(worker);
     tend(worker);
     send_released(worker);
     send_generated(worker);

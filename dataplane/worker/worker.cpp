@@ -4,6 +4,7 @@
 #include <rte_ring_elem.h>
 
 #include "tables/own_addresses.hpp"
+#include "tables/reassembly.hpp"
 #include "worker/waiting.hpp"
 
 namespace oegate {

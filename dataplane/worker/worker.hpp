@@ -26,6 +26,7 @@ class RouteTable;
 class ClassTable;
 class NeighbourTable;
 class OwnAddresses;
+class Reassembly;
 class WaitingRoom;
 struct Security;  // flow cache, SAs, crypto: defined and destroyed by the security part
 
@@ -70,9 +71,9 @@ struct PortUse {
 /// Bursts between the stages of one turn. Members, because a burst on the stack would
 /// be cleared each time.
 struct Lanes {
-    Burst frames, datagrams, ours, transit, esp, inner;
+    Burst frames, datagrams, ours, transit, esp, whole, inner;
     Burst direct, outside, inbound_clear, pass, encrypt;
-    Burst fitted, for_sa, outer, handed, freed, rest;
+    Burst fitted, for_sa, too_long, outer, handed, freed, rest;
 };
 
 /// Tokens in thousandths, so that slow rates do not round away.
@@ -123,7 +124,10 @@ struct alignas(64) Worker {
     std::span<const std::atomic<bool>> link_up;  // by index into ports; written by control
     IdleMode idle = IdleMode::busy;
     rte_mempool* pool = nullptr;
+    rte_mempool* large_pool = nullptr;  // buffers of 64 KiB, for datagrams put together
+    std::uint16_t buffer_len = 0;       // longest datagram that an ordinary buffer takes
     bool icmp_on_deny = true;
+    DfPolicy df = DfPolicy::copy;
 
     // Owned.
     std::vector<PortUse> ports;
@@ -131,9 +135,11 @@ struct alignas(64) Worker {
     std::vector<rte_ring*> handoff_to;    // by worker index; null for ourselves
     std::vector<rte_ring*> handoff_from;  // by worker index; null for ourselves
     std::unique_ptr<WaitingRoom> waiting;
+    std::unique_ptr<Reassembly> reassembly;  // null: switched off
     TokenBucket icmp_tokens;
     SecurityPointer security;
     std::uint16_t identification = 0;  // of IPv4 headers that we make
+    std::uint32_t fragment_count = 0;  // IPv6 datagrams cut so far
     Lanes lanes;
 
     // Datagrams that stages make on the side; the loop sends them on.

@@ -224,6 +224,7 @@ WorkerStatus Gateway::sum() const {
         sum.merged += w.merged;
         sum.held += w.held;
         sum.waiting_neighbour += w.waiting_neighbour;
+        sum.reassembling += w.reassembling;
         sum.handed_over += w.handed_over;
         sum.taken_over += w.taken_over;
     }
@@ -234,15 +235,18 @@ void Gateway::check_ledger() const {
     const WorkerStatus s = sum();
     const std::uint64_t in_rings = s.handed_over - s.taken_over;
     CAPTURE(s.received, s.generated, s.fragments_made, s.transmitted, s.dropped, s.consumed, s.held,
-            s.waiting_neighbour, in_rings);
-    CHECK(s.received + s.generated + s.fragments_made ==
-          s.transmitted + s.dropped + s.consumed + s.merged + s.held + s.waiting_neighbour + in_rings);
+            s.waiting_neighbour, s.reassembling, in_rings);
+    CHECK(s.received + s.generated + s.fragments_made == s.transmitted + s.dropped + s.consumed + s.merged +
+                                                             s.held + s.waiting_neighbour + s.reassembling +
+                                                             in_rings);
     CHECK(s.dropped == drops());
     std::uint64_t on_wires = 0;  // enqueued for the test to take
     for (unsigned i = 0; i < std::size(kWires); ++i)
         on_wires += rte_ring_count(wire(i).from_gateway) + rte_ring_count(wire(i).to_gateway);
     CHECK(rte_mempool_in_use_count(dataplane_->parts().pool) ==
-          s.held + s.waiting_neighbour + in_rings + on_wires);
+          s.held + s.waiting_neighbour + s.reassembling + in_rings + on_wires);
+    if (dataplane_->parts().large_pool != nullptr)
+        CHECK(rte_mempool_in_use_count(dataplane_->parts().large_pool) == 0);
 }
 
 Bytes ethernet(const MacAddress& to, std::uint16_t type, const Bytes& payload, int vlan) {

@@ -165,9 +165,9 @@ std::vector<Row> rows() {
         {"echo reply to us", Drop::own_unserved, v4(icmp(us, 0, 0, Bytes(4, 0)))},
         {"ESP in UDP", Drop::own_unserved, v4(udp(us, 4500, 4500, Bytes(40, 1)))},
         {"fragment to us", Drop::own_fragment,
-         v4(datagram({"10.1.0.2", "10.1.0.1", 64, 17, 0x2000}, Bytes(16, 0)))},
-        {"ESP fragment", Drop::esp_fragment,
-         v4(datagram({"10.1.0.2", "10.1.0.1", 64, 50, 0x2000}, Bytes(16, 0)))},
+         v4(datagram({"10.1.0.2", "10.1.0.1", 64, 6, 0x2000}, Bytes(16, 0)))},
+        {"ESP fragment of twelve bytes, and more to come", Drop::reassembly_malformed,
+         v4(datagram({"10.1.0.2", "10.1.0.1", 64, 50, 0x2000}, Bytes(12, 0)))},
         {"ESP of seven bytes", Drop::esp_short, v4(datagram({"10.1.0.2", "10.1.0.1", 64, 50}, Bytes(7, 0)))},
         {"ICMP checksum", Drop::icmp_malformed, v4(changed(icmp(us, 8, 0, Bytes(8, 0)), 23, 0x99))},
         {"ICMP of seven bytes", Drop::icmp_malformed, v4(icmp(us, 8, 0, Bytes(3, 0)))},
@@ -238,7 +238,7 @@ TEST_CASE("a datagram that would need too many fragments is dropped") {
                 bytes.size());
     w.ledger.generated.add();
     Burst out;
-    fit(w, packet, 68, out);  // 48 bytes each: 21 fragments
+    fit(w, packet, 28, out);  // 8 bytes each: 126 fragments
     CHECK(out.empty());
     CHECK(g.drops(Drop::fragment_failed) == 1);
     g.check_ledger();

@@ -239,9 +239,9 @@ TEST_CASE("esp: every reason to refuse a received packet") {
              how.outer_ecn = 3;
              return seal(p.tunnel, p.inner(false), how);
          }},
-        {"a fragment of ESP", Drop::esp_fragment,
+        {"an impossible fragment of ESP", Drop::reassembly_malformed,
          [](const Pairing& p) {
-             return datagram({p.tunnel.remote.text(), p.tunnel.local.text(), 60, 50, 0x2000}, Bytes(64, 1));
+             return datagram({p.tunnel.remote.text(), p.tunnel.local.text(), 60, 50, 0x2000}, Bytes(63, 1));
          }},
     };
     for (const Row& row : rows) {

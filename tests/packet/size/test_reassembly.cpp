@@ -1,0 +1,331 @@
+// Fragments of ESP, UDP-encapsulated ESP and IKE to ourselves: what becomes whole, what
+// is refused and under which name, over one worker and two.
+#include <algorithm>
+
+#include "base/cursor.hpp"
+#include "catch.hpp"
+#include "net/checksum.hpp"
+#include "packet/security/peer.hpp"
+#include "worker/burst.hpp"
+
+using namespace oegate;
+using namespace oegate::packet_test;
+
+namespace {
+
+Bytes summed(Bytes d) {
+    d[10] = d[11] = 0;
+    const std::uint16_t sum = checksum(ByteView(d).first(4u * (d[0] & 15)));
+    d[10] = static_cast<std::uint8_t>(sum >> 8);
+    d[11] = static_cast<std::uint8_t>(sum);
+    return d;
+}
+
+/// One fragment of a datagram: `len` bytes of its payload from `offset`.
+Bytes piece(const Bytes& whole, std::size_t offset, std::size_t len, bool more, std::uint16_t id = 0x4242) {
+    const bool v4 = whole[0] >> 4 == 4;
+    const std::size_t header = v4 ? 20 : 40;
+    Bytes d(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(header));
+    const auto put16 = [&d](std::size_t at, std::size_t value) {
+        d[at] = static_cast<std::uint8_t>(value >> 8);
+        d[at + 1] = static_cast<std::uint8_t>(value);
+    };
+    if (v4) {
+        put16(2, 20 + len);
+        put16(4, id);
+        put16(6, offset / 8 | (more ? 0x2000 : 0));
+        d = summed(d);
+    } else {
+        put16(4, 8 + len);
+        const std::uint8_t next = d[6];
+        d[6] = 44;
+        d.insert(d.end(), {next, 0, static_cast<std::uint8_t>(offset >> 8),
+                           static_cast<std::uint8_t>((offset & 0xf8) | (more ? 1 : 0)), 0, 0,
+                           static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id)});
+    }
+    const auto from = whole.begin() + static_cast<std::ptrdiff_t>(header + offset);
+    d.insert(d.end(), from, from + static_cast<std::ptrdiff_t>(len));
+    return d;
+}
+
+std::vector<Bytes> pieces(const Bytes& whole, std::size_t step, std::uint16_t id = 0x4242) {
+    const std::size_t payload = whole.size() - (whole[0] >> 4 == 4 ? 20 : 40);
+    std::vector<Bytes> all;
+    for (std::size_t at = 0; at < payload; at += step)
+        all.push_back(piece(whole, at, std::min(step, payload - at), at + step < payload, id));
+    return all;
+}
+
+Tunnel tunnel(bool v6) {
+    Tunnel t;
+    if (!v6) return t;
+    t.local = address("2001:db8:2::1");
+    t.remote = address("2001:db8:3::99");
+    return t;
+}
+
+struct Lab {
+    explicit Lab(Options options = {}, const Tunnel& t = {}) : g(options), tunnel(t) {
+        g.know_neighbours();
+        const ClassRule rules[] = {{*Prefix::parse("0.0.0.0/0"), ClassKind::oe_permissive}};
+        REQUIRE(g.dataplane().tables().set_classes(rules, ClassKind::deny));
+        establish(g, tunnel);
+    }
+    ~Lab() {
+        g.check_ledger();
+        g.out(kInside), g.out(kOutside);
+    }
+    void receive(const Bytes& d) {
+        g.in(kOutside, ethernet(g.mac(kOutside), d[0] >> 4 == 4 ? kIpv4 : kIpv6, d));
+        g.turn();
+    }
+    Bytes inner(std::size_t payload) {
+        return udp({tunnel.pair.destination.text(), tunnel.pair.source.text()}, 7, 9, Bytes(payload, 0x5a));
+    }
+    Gateway g;
+    Tunnel tunnel;
+};
+
+/// The payload that the fragments of one datagram carry, in the order they left.
+Bytes payload_of(const std::vector<Bytes>& frames) {
+    Bytes all;
+    for (const Bytes& frame : frames) {
+        const Bytes d = without_link(frame);
+        const std::size_t offset = 8u * ((d[6] << 8 | d[7]) & 0x1fff);
+        CHECK(offset == all.size());
+        all.insert(all.end(), d.begin() + 20, d.end());
+    }
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("fragmented ESP is put together and opened, whatever the order") {
+    for (const bool v6 : {false, true})
+        for (const std::size_t len : {100u, 1400u, 1600u, 3000u, 9000u, 30000u}) {
+            CAPTURE(v6, len);
+            Lab lab({}, tunnel(v6));
+            const Bytes inner = lab.inner(len);
+            auto all = pieces(seal(lab.tunnel, inner), len < 200 ? 64 : 1376);
+            const int order = GENERATE(0, 1, 2);
+            if (order == 1) std::reverse(all.begin(), all.end());
+            if (order == 2) std::rotate(all.begin(), all.begin() + 1, all.end());
+            for (std::size_t i = 0; i + 1 < all.size(); ++i) lab.receive(all[i]);
+            CHECK(lab.g.sum().reassembling == all.size() - 1);
+            lab.g.check_ledger();
+            lab.receive(all.back());
+            CHECK(lab.g.sum().reassembling == 0);
+            CHECK(lab.g.sum().merged == all.size() - 1);
+            CHECK(lab.g.drops() == 0);
+            const auto out = lab.g.out(kInside);
+            CHECK(payload_of(out) == Bytes(inner.begin() + 20, inner.end()));
+            CHECK(out.size() == (inner.size() <= 1500 ? 1 : (inner.size() - 20 + 1479) / 1480));
+            for (const Bytes& frame : out) CHECK(frame.size() <= 1514);
+        }
+}
+
+TEST_CASE("the largest datagram comes through, and one byte more does not exist") {
+    Lab lab;
+    // 65,535 bytes outside: 20 of header, 16 before and 18 or more behind the inner datagram.
+    const Bytes inner = lab.inner(65535 - 20 - 16 - 16 - 2 - 28 - 2);
+    const Bytes outer = seal(lab.tunnel, inner);
+    CHECK(outer.size() <= 65535);
+    CHECK(outer.size() > 65530);
+    for (const Bytes& d : pieces(outer, 1376)) lab.receive(d);
+    CHECK(lab.g.drops() == 0);
+    CHECK(payload_of(lab.g.out(kInside)) == Bytes(inner.begin() + 20, inner.end()));
+    CHECK(lab.g.worker().reassembly != nullptr);
+}
+
+TEST_CASE("two hundred large datagrams leave no large buffer behind") {
+    Lab lab;
+    for (unsigned i = 1; i <= 200; ++i) {
+        const Bytes inner = lab.inner(4000);
+        Forged how;
+        how.sequence = i;
+        how.spoil = i % 2 == 0 ? 1 : 0;
+        for (const Bytes& d : pieces(seal(lab.tunnel, inner, how), 1376, static_cast<std::uint16_t>(i)))
+            lab.receive(d);
+        lab.g.out(kInside);
+    }
+    CHECK(lab.g.drops(Drop::esp_bad_icv) == 100);
+    CHECK(lab.g.drops() == 100);
+}
+
+TEST_CASE("IKE in fragments reaches control whole") {
+    Lab lab;
+    Bytes message(1900, 0);
+    for (std::size_t i = 0; i < message.size(); ++i) message[i] = static_cast<std::uint8_t>(i * 7);
+    for (const Bytes& d : pieces(udp({"10.3.9.9", "10.2.0.1"}, 500, 500, message), 1376)) lab.receive(d);
+    const auto punts = lab.g.punts();
+    REQUIRE(punts.size() == 1);
+    CHECK(punts[0].kind == Punt::Kind::ike);
+    CHECK(Bytes(punts[0].data.begin(), punts[0].data.begin() + punts[0].len) == message);
+    // A wrong checksum shows only now.
+    Bytes wrong = udp({"10.3.9.9", "10.2.0.1"}, 500, 500, message);
+    wrong.back() ^= 1;
+    for (const Bytes& d : pieces(wrong, 1376, 7)) lab.receive(d);
+    CHECK(lab.g.drops(Drop::udp_malformed) == 1);
+}
+
+TEST_CASE("a whole IPv6 datagram behind a Fragment header needs no other") {
+    Lab lab({}, tunnel(true));
+    const Bytes outer = seal(lab.tunnel, lab.inner(50));
+    lab.receive(piece(outer, 0, outer.size() - 40, false));
+    CHECK(lab.g.out(kInside).size() == 1);
+    CHECK(lab.g.sum().merged == 0);
+}
+
+TEST_CASE("exact duplicates are tolerated, others refuse the datagram") {
+    Lab lab;
+    const auto all = pieces(seal(lab.tunnel, lab.inner(3000)), 1376);
+    REQUIRE(all.size() == 3);
+    SECTION("the same fragment twice") {
+        lab.receive(all[0]);
+        lab.receive(all[0]);
+        lab.receive(all[2]);
+        lab.receive(all[2]);
+        lab.receive(all[1]);
+        CHECK(lab.g.sum().merged == 4);
+        CHECK(lab.g.drops() == 0);
+        CHECK(lab.g.out(kInside).size() == 3);
+    }
+    SECTION("same place, other bytes") {
+        Bytes other = all[1];
+        other.back() ^= 1;
+        for (const Bytes& d : {all[0], all[1], other, all[2]}) lab.receive(d);
+        CHECK(lab.g.drops(Drop::reassembly_overlap) == 4);
+        CHECK(lab.g.out(kInside).empty());
+        CHECK(lab.g.sum().reassembling == 0);
+    }
+    SECTION("teardrop: inside another, and what comes later") {
+        const Bytes whole = seal(lab.tunnel, lab.inner(3000));
+        lab.receive(all[0]);
+        lab.receive(piece(whole, 80, 160, true));
+        CHECK(lab.g.drops(Drop::reassembly_overlap) == 2);
+        lab.receive(all[1]);
+        lab.receive(all[2]);
+        CHECK(lab.g.drops(Drop::reassembly_overlap) == 4);
+        CHECK(lab.g.out(kInside).empty());
+    }
+    SECTION("two ends") {
+        const Bytes whole = seal(lab.tunnel, lab.inner(3000));
+        lab.receive(all[0]);
+        lab.receive(piece(whole, 2752, 16, false));
+        lab.receive(all[2]);
+        CHECK(lab.g.drops(Drop::reassembly_overlap) == 3);
+    }
+}
+
+TEST_CASE("impossible fragments die alone") {
+    for (const bool v6 : {false, true}) {
+        CAPTURE(v6);
+        Lab lab({}, tunnel(v6));
+        const Bytes whole = seal(lab.tunnel, lab.inner(3000));
+        const auto all = pieces(whole, 1376);
+        lab.receive(all[0]);
+        lab.receive(piece(whole, 1376, 0, true));   // no bytes
+        lab.receive(piece(whole, 1376, 12, true));  // not a multiple of 8, and more to come
+        CHECK(lab.g.drops(Drop::reassembly_malformed) == 2);
+        lab.receive(all[1]);
+        lab.receive(all[2]);
+        CHECK(lab.g.drops() == 2);
+        CHECK(lab.g.out(kInside).size() == 3);
+    }
+}
+
+TEST_CASE("congestion on a fragment is congestion of the datagram") {
+    const auto with_ecn = [](Bytes d, std::uint8_t ecn) {
+        d[1] = ecn;
+        return summed(d);
+    };
+    Lab lab;
+    Bytes inner = lab.inner(2000);
+    inner[1] = 2;
+    inner = summed(inner);
+    auto all = pieces(seal(lab.tunnel, inner), 1376);
+    REQUIRE(all.size() == 2);
+    SECTION("one of them says so") {
+        lab.receive(with_ecn(all[0], 2));
+        lab.receive(with_ecn(all[1], 3));
+        const auto out = lab.g.out(kInside);
+        REQUIRE(out.size() == 2);
+        CHECK((without_link(out[0])[1] & 3) == 3);
+    }
+    SECTION("another cannot") {
+        lab.receive(with_ecn(all[0], 0));
+        lab.receive(with_ecn(all[1], 3));
+        CHECK(lab.g.drops(Drop::reassembly_malformed) == 2);
+    }
+}
+
+TEST_CASE("what stays a fragment dies in time, and its sender is told") {
+    config::Dataplane d;
+    d.reassembly_timeout = std::chrono::seconds(15);
+    Lab lab({.dataplane = d});
+    const auto all = pieces(seal(lab.tunnel, lab.inner(3000)), 1376);
+    lab.receive(all[0]);
+    lab.receive(all[1]);
+    lab.g.pass_time(14'999'000'000);
+    lab.g.turn();
+    CHECK(lab.g.sum().reassembling == 2);
+    lab.g.pass_time(2'000'000);
+    lab.g.turn();
+    CHECK(lab.g.drops(Drop::reassembly_timeout) == 2);
+    const auto out = lab.g.out(kOutside);
+    REQUIRE(out.size() == 1);
+    const Bytes told = without_link(out[0]);
+    CHECK(told[9] == 1);
+    CHECK(told[20] == 11);
+    CHECK(told[21] == 1);
+    // Without the first fragment there is nothing to quote.
+    lab.receive(all[1]);
+    lab.g.pass_time(16'000'000'000);
+    lab.g.turn();
+    CHECK(lab.g.drops(Drop::reassembly_timeout) == 3);
+    CHECK(lab.g.out(kOutside).empty());
+}
+
+TEST_CASE("bounds: datagrams of one source, and off altogether") {
+    config::Dataplane d;
+    SECTION("one source has a share") {
+        d.reassemblies = 16;
+        Lab lab({.dataplane = d});
+        const Bytes whole = seal(lab.tunnel, lab.inner(3000));
+        for (std::uint16_t id = 0; id < 10; ++id) lab.receive(piece(whole, 0, 8, true, id));
+        CHECK(lab.g.drops(Drop::reassembly_full) == 6);
+        CHECK(lab.g.sum().reassembling == 4);
+    }
+    SECTION("switched off") {
+        d.reassemblies = 0;
+        Lab lab({.dataplane = d});
+        lab.receive(pieces(seal(lab.tunnel, lab.inner(3000)), 1376)[0]);
+        lab.receive(pieces(udp({"10.3.9.9", "10.2.0.1"}, 500, 500, Bytes(1900)), 1376)[0]);
+        CHECK(lab.g.drops(Drop::esp_fragment) == 1);
+        CHECK(lab.g.drops(Drop::own_fragment) == 1);
+    }
+    SECTION("only ESP and UDP are put together") {
+        Lab lab;
+        for (const Bytes& p : pieces(icmp({"10.3.9.9", "10.2.0.1"}, 8, 0, Bytes(2000)), 1376)) lab.receive(p);
+        CHECK(lab.g.drops(Drop::own_fragment) == 2);
+    }
+}
+
+TEST_CASE("fragments of a datagram meet at one worker, whole it goes to its SA's") {
+    for (const unsigned sa_worker : {0u, 1u}) {
+        Lab lab({.num_workers = 2});
+        Tunnel t;
+        t.spi_in = Spi::make(0x5a, sa_worker, 5);
+        lab.g.command(sa_worker, Command(t.inbound()));
+        lab.g.turn();
+        const std::uint64_t handed = lab.g.sum().handed_over;
+        for (std::uint16_t id = 1; id <= 40; ++id) {
+            Forged how;
+            how.sequence = id;
+            for (const Bytes& d : pieces(seal(t, lab.inner(3000), how), 1376, id)) lab.receive(d);
+        }
+        CHECK(lab.g.out(kInside).size() == 120);
+        CHECK(lab.g.drops() == 0);
+        CHECK(lab.g.sum().handed_over > handed + 40);
+    }
+}
