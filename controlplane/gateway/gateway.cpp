@@ -294,7 +294,14 @@ void Gateway::on_event(const Event& event, Time now) {
         case Event::Kind::neighbour_wanted:
             break;  // route/ answers that
         case Event::Kind::path_mtu:
-            break;  // nobody sends it yet
+            if (m.sa.on_path_mtu(event.path_mtu, now) == sa::Sa::PathReport::lowered) {
+                const std::uint16_t mtu = m.sa.path_mtu(event.path_mtu.local, event.path_mtu.remote);
+                m.log(config::LogLevel::info, false,
+                      "path to " + event.path_mtu.remote.text() + " takes " + std::to_string(mtu) +
+                          " bytes, says " + event.path_mtu.reporter.text(),
+                      {{"peer", event.path_mtu.remote.text()}, {"mtu", std::to_string(mtu)}});
+            }
+            break;
     }
     m.pump(now);
 }

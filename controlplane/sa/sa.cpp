@@ -24,7 +24,11 @@ Sa::Child::~Child() {
 }
 
 Sa::Sa(const config::Config& config, const OwnerSeed& seed, Random& random, Outbox& outbox)
-    : config_(config), seed_(seed), random_(random), outbox_(outbox) {
+    : config_(config),
+      seed_(seed),
+      random_(random),
+      outbox_(outbox),
+      path_mtus_(config.dataplane.path_mtu_age) {
     for (unsigned i = 0; i < outbox.num_workers(); ++i)
         workers_.push_back(
             {Slots(config.dataplane.sas_per_worker), Slots(config.dataplane.sas_per_worker), {}});
@@ -162,6 +166,8 @@ std::optional<SaRef> Sa::use_outbound(ike::ChildId id, Time now) {
     outbound.spi = child.status.spi_out;
     outbound.key = child.outbound_key;
     outbound.limits = limits(child.status.initiator, true);
+    outbound.mtu = path_mtus_.find({outbound.local, outbound.remote});
+    by_path_[{outbound.local, outbound.remote}].insert(id);
     child.status.rekey_at = now + Duration(outbound.limits.soft_ns);
     child.status.expires_at = now + Duration(outbound.limits.hard_ns);
     outbox_.post(child.status.worker, Command(outbound));
@@ -180,6 +186,9 @@ void Sa::remove_outbound(Child& child) {
     const std::uint64_t sequence =
         outbox_.post(child.status.worker, Command(RemoveSa{Direction::outbound, child.out}));
     worker.waiting.push_back({sequence, 0, Direction::outbound, child.out.slot});
+    const auto path = by_path_.find({child.status.local, child.status.remote});
+    path->second.erase(child.status.child);
+    if (path->second.empty()) by_path_.erase(path);
     child.out = {};
     child.status.in_use = false;
     child.status.rekey_at = child.status.expires_at = kNever;
@@ -229,6 +238,43 @@ std::optional<SaRef> Sa::inbound(ike::ChildId child) const {
     return it == children_.end() ? std::nullopt : std::optional(it->second.in);
 }
 
+std::uint16_t Sa::interface_mtu(const Address& local) const {
+    for (const config::Interface& i : config_.interfaces)
+        for (const config::InterfaceAddress& a : i.addresses)
+            if (a.address == local) return i.mtu;
+    return config::Interface{}.mtu;
+}
+
+void Sa::tell_path(const Path& path, std::uint16_t mtu) {
+    const auto it = by_path_.find(path);
+    if (it == by_path_.end()) return;
+    for (const ike::ChildId id : it->second) {
+        const Child& child = children_.at(id);
+        outbox_.post(child.status.worker, Command(SetPathMtu{child.out, mtu}));
+    }
+}
+
+Sa::PathReport Sa::on_path_mtu(const PathMtu& report, Time now) {
+    if (!config_.dataplane.path_mtu_icmp) return PathReport::off;
+    const Path path{report.local, report.remote};
+    const auto it = by_path_.find(path);
+    if (it == by_path_.end()) return PathReport::unknown;
+    const bool ours = std::ranges::any_of(
+        it->second, [&](ike::ChildId id) { return children_.at(id).status.spi_out == report.spi; });
+    if (!ours) return PathReport::unknown;
+    const std::uint16_t known = path_mtus_.find(path);
+    const auto mtu =
+        believed_mtu(report.local.family(), report.mtu, known != 0 ? known : interface_mtu(report.local));
+    if (!mtu) return PathReport::no_news;
+    path_mtus_.set(path, *mtu, now);
+    tell_path(path, *mtu);
+    return PathReport::lowered;
+}
+
+std::uint16_t Sa::path_mtu(const Address& local, const Address& remote) const {
+    return path_mtus_.find({local, remote});
+}
+
 std::optional<ike::ChildId> Sa::child_of(unsigned worker, Direction direction, SaRef ref) const {
     if (worker >= workers_.size()) return std::nullopt;
     const Slots& slots = direction == Direction::inbound ? workers_[worker].in : workers_[worker].out;
@@ -255,10 +301,11 @@ void Sa::on_applied(unsigned worker, Time) {
 
 void Sa::on_timer(Time now) {
     while (!leaving_.empty() && leaving_.begin()->first <= now) remove(leaving_.begin()->second, false, now);
+    while (const auto path = path_mtus_.expire(now)) tell_path(*path, 0);
 }
 
 Time Sa::next_deadline() const {
-    return leaving_.empty() ? kNever : leaving_.begin()->first;
+    return std::min(leaving_.empty() ? kNever : leaving_.begin()->first, path_mtus_.next_deadline());
 }
 
 std::vector<ChildStatus> Sa::children() const {

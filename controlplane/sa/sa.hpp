@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "contract/event.hpp"
 #include "ike/engine.hpp"
 #include "net/owner.hpp"
 #include "sa/outbox.hpp"
+#include "sa/path_mtu.hpp"
 #include "sa/slots.hpp"
 
 namespace oegate::sa {
@@ -62,6 +64,19 @@ class Sa final : public ike::SpiAllocator {
     /// The child that an event of a worker means; nullopt: a former tenant.
     std::optional<ike::ChildId> child_of(unsigned worker, Direction direction, SaRef ref) const;
 
+    enum class PathReport : std::uint8_t {
+        lowered,
+        no_news,  // not below what is known, or not to be believed
+        unknown,  // quotes no outbound SA of ours
+        off,      // dataplane.path-mtu-icmp
+    };
+    /// An ICMP error told of a path. It is not authenticated: only an SA that is in use,
+    /// with the very SPI, makes it heard, and it never lowers much (RFC 4301 §8.2.1). All SAs
+    /// of that path learn it, and those that will be.
+    PathReport on_path_mtu(const PathMtu& report, Time now);
+    /// 0: the interface's holds.
+    std::uint16_t path_mtu(const Address& local, const Address& remote) const;
+
     void on_applied(unsigned worker, Time now);
     void on_timer(Time now);
     Time next_deadline() const;
@@ -93,6 +108,8 @@ class Sa final : public ike::SpiAllocator {
     };
     SaLimits limits(bool initiator, bool outbound);
     void remove_outbound(Child& child);
+    void tell_path(const Path& path, std::uint16_t mtu);
+    std::uint16_t interface_mtu(const Address& local) const;
     void remove_inbound(Child& child);
 
     const config::Config& config_;
@@ -104,6 +121,8 @@ class Sa final : public ike::SpiAllocator {
     std::map<Pair, std::set<ike::ChildId>> by_pair_;
     std::set<std::pair<Time, ike::ChildId>> leaving_;
     std::deque<ike::ChildId> installed_;
+    PathMtus path_mtus_;
+    std::map<Path, std::set<ike::ChildId>> by_path_;  // with an outbound SA
 };
 
 }  // namespace oegate::sa

@@ -91,6 +91,9 @@ Status open_ports(DataplaneParts& parts, const config::Config& config) {
         if (info.source_check == SourceCheck::automatic)
             info.source_check = inside ? SourceCheck::strict : SourceCheck::loose;
         info.directed_broadcast = inside && interface.directed_broadcast;
+        info.mss_clamp = interface.mss_clamp;
+        info.ip_options = interface.ip_options;
+        info.source_route = interface.source_route;
         info.mac = at->mac;
         info.link_local = link_local_of(info.mac);
         for (const config::InterfaceAddress& a : interface.addresses)

@@ -3,6 +3,7 @@
 #include "net/headers.hpp"
 #include "stages/handoff.hpp"
 #include "stages/icmp.hpp"
+#include "stages/path_mtu.hpp"
 #include "stages/punt.hpp"
 #include "stages/reassemble.hpp"
 #include "stages/transport_checksum.hpp"
@@ -65,6 +66,8 @@ void local_icmp(Worker& worker, rte_mbuf* packet) {
         }
     } else if (type == (v4 ? 8 : 128) && message[1] == 0) {
         answer_echo(worker, packet);
+    } else if (v4 ? type == 3 && message[1] == 4 : type == 2) {
+        hear_too_big(worker, packet);
     } else {
         drop(worker, packet, Drop::own_unserved);
     }

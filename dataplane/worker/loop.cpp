@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/headers.hpp"
 #include "stages/fragment.hpp"
 #include "stages/handoff.hpp"
 #include "stages/local.hpp"
+#include "stages/mss.hpp"
 #include "stages/parse.hpp"
 #include "stages/reassemble.hpp"
 #include "stages/recall.hpp"
@@ -98,12 +100,15 @@ void protect(Worker& worker, Burst& inner) {
     for (rte_mbuf* packet : inner) {
         const Meta& m = meta(packet);
         const std::uint16_t room = inner_mtu(worker, m.sa, worker.interfaces[m.out_interface].mtu);
+        const std::uint16_t mtu = m.family == Family::ipv6 ? std::max(room, kMinMtuIpv6) : room;
+        if (static_cast<Protocol>(m.protocol) == Protocol::tcp && worker.interfaces[m.in_interface].mss_clamp)
+            clamp_mss(packet, mtu);
         if (room == 0) {
             fitting.push(packet);  // encrypt knows why
         } else if (cut_outside(worker, packet, room)) {
             too_long.push(packet);
         } else {
-            fit(worker, packet, m.family == Family::ipv6 ? std::max(room, kMinMtuIpv6) : room, fitting);
+            fit(worker, packet, mtu, fitting);
         }
         if (fitting.room() < kMaxFragments) {
             encrypt_and_send(worker, fitting);
@@ -143,6 +148,9 @@ void divide(Worker& worker, Burst& transit) {
         const bool to_outside = worker.interfaces[m.out_interface].role == InterfaceRole::outside;
         const bool from_outside = worker.interfaces[m.in_interface].role == InterfaceRole::outside;
         if (m.origin != Origin::received || (!to_outside && !from_outside)) {
+            if (m.origin == Origin::decrypted && static_cast<Protocol>(m.protocol) == Protocol::tcp &&
+                worker.interfaces[m.out_interface].mss_clamp)
+                clamp_mss_inbound(worker, packet);
             lanes.direct.push(packet);
             continue;
         }

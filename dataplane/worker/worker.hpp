@@ -44,6 +44,9 @@ struct InterfaceInfo {
     InterfaceRole role = InterfaceRole::inside;
     SourceCheck source_check = SourceCheck::strict;  // `automatic` is decided by the role
     bool directed_broadcast = false;                 // of its subnets, from elsewhere; inside only
+    bool mss_clamp = true;      // of SYNs between it and a tunnel
+    bool ip_options = false;    // datagrams with IPv4 options are forwarded
+    bool source_route = false;  // and those that say their own way
     MacAddress mac;
     Address link_local;  // IPv6; the other addresses may change: OwnAddresses::of()
 };
@@ -137,6 +140,7 @@ struct alignas(64) Worker {
     std::unique_ptr<WaitingRoom> waiting;
     std::unique_ptr<Reassembly> reassembly;  // null: switched off
     TokenBucket icmp_tokens;
+    TokenBucket path_mtu_tokens{10, 10};  // a stranger can cause these events
     SecurityPointer security;
     std::uint16_t identification = 0;  // of IPv4 headers that we make
     std::uint32_t fragment_count = 0;  // IPv6 datagrams cut so far

@@ -177,3 +177,109 @@ TEST_CASE("a child under an SPI that is not its own is refused") {
     CHECK_FALSE(r.sa.install(r.child(2, *spi), r.now));  // taken
     CHECK(r.sa.children().size() == 1);
 }
+
+// ---- path MTU ------------------------------------------------------------------
+
+namespace {
+
+struct PathRig : Rig {
+    PathRig() : Rig(2) {
+        config.interfaces.resize(1);
+        config.interfaces[0].mtu = 1500;
+        config.interfaces[0].addresses = {{ip("192.1.1.5"), *Prefix::parse("192.1.1.0/24")}};
+    }
+    /// A child whose outbound SA is installed.
+    ike::InstallChild up(ike::ChildId id, const Pair& pair = kPair) {
+        const ike::InstallChild c = child(id, sa.allocate(pair).value(), true, pair);
+        REQUIRE(sa.install(c, now));
+        apply(drain());
+        REQUIRE(sa.use_outbound(id, now));
+        return c;
+    }
+    sa::Sa::PathReport report(std::uint32_t spi, std::uint16_t mtu) {
+        PathMtu r;
+        r.local = ip("192.1.1.5");
+        r.remote = ip("192.2.1.7");
+        r.reporter = ip("203.0.113.1");
+        r.spi = spi;
+        r.mtu = mtu;
+        return sa.on_path_mtu(r, now);
+    }
+    std::vector<SetPathMtu> told() {
+        std::vector<SetPathMtu> all;
+        for (const auto& c : drain())
+            if (c.command.kind == Command::Kind::set_path_mtu) all.push_back(c.command.set_path_mtu);
+        return all;
+    }
+};
+using Report = sa::Sa::PathReport;
+
+}  // namespace
+
+TEST_CASE("a path's MTU is told to every SA of the path, and to those that follow") {
+    PathRig r;
+    const Pair other{ip("192.1.0.66"), ip("192.2.0.66")};
+    const auto first = r.up(1), second = r.up(2, other);
+    r.drain();
+    CHECK(r.report(first.spi_out, 1400) == Report::lowered);
+    const auto told = r.told();
+    REQUIRE(told.size() == 2);
+    CHECK(told[0].mtu == 1400);
+    CHECK(told[1].mtu == 1400);
+    CHECK(told[0].ref.valid());
+    // A rekey of the pair, and the very next SA, begin with it.
+    const auto next = r.child(3, r.sa.allocate(kPair).value());
+    REQUIRE(r.sa.install(next, r.now));
+    r.apply(r.drain());
+    REQUIRE(r.sa.use_outbound(3, r.now));
+    bool seen = false;
+    for (const auto& c : r.drain())
+        if (c.command.kind == Command::Kind::install_outbound) {
+            seen = true;
+            CHECK(c.command.install_outbound.mtu == 1400);
+        }
+    CHECK(seen);
+    // Its time over, the interface's holds again.
+    r.now += 10min;
+    CHECK(r.sa.next_deadline() <= r.now);
+    r.sa.on_timer(r.now);
+    for (const SetPathMtu& t : r.told()) CHECK(t.mtu == 0);
+    CHECK(r.sa.path_mtu(first.local, first.remote) == 0);
+    CHECK(second.spi_out != first.spi_out);
+}
+
+TEST_CASE("a report about no SA of ours, or that tells nothing, changes nothing") {
+    PathRig r;
+    CHECK(r.report(0x1001, 1400) == Report::unknown);
+    const auto c = r.up(1);
+    r.drain();
+    CHECK(r.report(c.spi_out + 1, 1400) == Report::unknown);
+    CHECK(r.report(c.spi_out, 1500) == Report::no_news);
+    CHECK(r.report(c.spi_out, 9000) == Report::no_news);
+    CHECK(r.told().empty());
+    CHECK(r.report(c.spi_out, 1300) == Report::lowered);
+    CHECK(r.report(c.spi_out, 1300) == Report::no_news);
+    CHECK(r.report(c.spi_out, 1400) == Report::no_news);
+    CHECK(r.told().size() == 1);
+    r.sa.remove(1, false, r.now);
+    CHECK(r.report(c.spi_out, 1000) == Report::unknown);
+    r.config.dataplane.path_mtu_icmp = false;
+    CHECK(r.report(c.spi_out, 1000) == Report::off);
+}
+
+TEST_CASE("what is believed of a report: bounds and plateaus (RFC 1191, RFC 8201)") {
+    using sa::believed_mtu;
+    CHECK(believed_mtu(Family::ipv4, 1400, 1500) == 1400);
+    CHECK(believed_mtu(Family::ipv4, 68, 1500) == 576);
+    CHECK_FALSE(believed_mtu(Family::ipv4, 68, 576));
+    CHECK_FALSE(believed_mtu(Family::ipv4, 1500, 1500));
+    CHECK(believed_mtu(Family::ipv4, 0, 9000) == 8166);
+    CHECK(believed_mtu(Family::ipv4, 0, 1500) == 1492);
+    CHECK(believed_mtu(Family::ipv4, 0, 1492) == 1006);
+    CHECK(believed_mtu(Family::ipv4, 0, 1006) == 576);
+    CHECK_FALSE(believed_mtu(Family::ipv4, 0, 576));
+    CHECK(believed_mtu(Family::ipv6, 1280, 1500) == 1280);
+    CHECK_FALSE(believed_mtu(Family::ipv6, 1279, 1500));
+    CHECK_FALSE(believed_mtu(Family::ipv6, 0, 1500));
+    CHECK_FALSE(believed_mtu(Family::ipv6, 1280, 1280));
+}
