@@ -1,5 +1,6 @@
 #include "stages/icmp.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "net/headers.hpp"
@@ -10,8 +11,9 @@ namespace oegate {
 namespace {
 
 constexpr std::uint8_t kHopLimit = 64;
-constexpr std::size_t kMaxErrorIpv4 = 576;   // RFC 1812 §4.3.2.3
-constexpr std::size_t kMaxErrorIpv6 = 1280;  // RFC 4443 §2.4 (c)
+constexpr std::uint64_t kLeastIcmpShare = 20;  // errors to one asker in a second
+constexpr std::size_t kMaxErrorIpv4 = 576;     // RFC 1812 §4.3.2.3
+constexpr std::size_t kMaxErrorIpv6 = 1280;    // RFC 4443 §2.4 (c)
 
 struct TypeCode {
     std::uint8_t type, code;
@@ -142,13 +144,30 @@ rte_mbuf* make_error(Worker& worker, const rte_mbuf* offender, IcmpError error, 
     return answer;
 }
 
+/// RFC 1812 §4.3.2.8, RFC 4443 §2.4 (f): a bucket for all, and no asker gets more than
+/// its share of a second. Askers that meet in one place share it.
+bool may_send(Worker& worker, const Address& asker) {
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    if (worker.now_ns - worker.icmp_shares_since_ns >= kSecond) {
+        worker.icmp_shares_since_ns = worker.now_ns;
+        worker.icmp_shares.fill(0);
+    }
+    const std::uint64_t most =
+        std::max<std::uint64_t>(kLeastIcmpShare, worker.icmp_tokens.rate_per_second / 2);
+    std::uint16_t& used =
+        worker.icmp_shares[pair_hash(worker.seed, asker, Address{}) >> 32 & (worker.icmp_shares.size() - 1)];
+    if (used >= most || !worker.icmp_tokens.take(worker.now_ns)) return false;
+    ++used;
+    return true;
+}
+
 }  // namespace
 
 void refuse(Worker& worker, rte_mbuf* packet, Drop reason, IcmpError error, std::uint16_t mtu) {
     if (may_answer(packet, error)) {
         worker.ledger.generated.add();
         const std::uint16_t interface = meta(packet).in_interface;
-        if (worker.generated.room() == 0 || !worker.icmp_tokens.take(worker.now_ns)) {
+        if (worker.generated.room() == 0 || !may_send(worker, meta(packet).pair.source)) {
             count_drop(worker, interface, Drop::icmp_rate_limited);
         } else if (rte_mbuf* answer = make_error(worker, packet, error, mtu); answer != nullptr) {
             worker.generated.push(answer);

@@ -51,6 +51,24 @@ void read_ports(Meta& m, const std::uint8_t* transport, std::size_t len) {
     m.destination_port = load<Be16>(transport + 2).host();
 }
 
+/// RFC 1858 §2 and §3, RFC 7112 §5: what filters look at stands in the first fragment, and
+/// no other reaches back into it.
+bool is_tiny(const Meta& m, std::size_t offset, std::size_t len) {
+    const auto protocol = static_cast<Protocol>(m.protocol);
+    if (offset != 0) return protocol == Protocol::tcp && offset == 8;
+    switch (protocol) {
+        case Protocol::tcp:
+            return len < 20;
+        case Protocol::udp:
+        case Protocol::icmp:
+        case Protocol::icmpv6:
+        case Protocol::esp:
+            return len < 8;
+        default:
+            return false;
+    }
+}
+
 /// RFC 1812 §5.2.2, in its order.
 Drop parse_ipv4(rte_mbuf* packet, Meta& m) {
     const std::size_t len = rte_pktmbuf_data_len(packet);
@@ -62,7 +80,7 @@ Drop parse_ipv4(rte_mbuf* packet, Meta& m) {
     const std::size_t total = header->total_length.host();
     if (total < header_len || total > len) return Drop::ip_short;
     if (header_len > sizeof(Ipv4Header)) {
-        if (const Drop reason = judge_options({data(packet), header_len}); reason != Drop::kCount)
+        if (const Drop reason = check_options({data(packet), header_len}); reason != Drop::kCount)
             return reason;
     }
     const unsigned fragment = header->fragment.host();
@@ -77,6 +95,7 @@ Drop parse_ipv4(rte_mbuf* packet, Meta& m) {
     m.later_fragment = offset != 0;
     m.fragment = m.later_fragment || (fragment & Ipv4Header::kMoreFragments) != 0;
     m.dont_fragment = (fragment & Ipv4Header::kDontFragment) != 0;
+    if (m.fragment && is_tiny(m, offset, total - header_len)) return Drop::ip_fragment_tiny;
     read_ports(m, data(packet) + header_len, total - header_len);
     return Drop::kCount;
 }
@@ -104,6 +123,8 @@ Drop parse_ipv6(rte_mbuf* packet, Meta& m) {
         if (const Drop reason = walk_extensions({data(packet), total}, m); reason != Drop::kCount)
             return reason;
     }
+    // RFC 7112 §5: the whole chain, and what it leads to, stands in the first fragment.
+    if (m.fragment && !m.later_fragment && is_tiny(m, 0, total - m.header_len)) return Drop::ip_fragment_tiny;
     read_ports(m, data(packet) + m.header_len, total - m.header_len);
     return Drop::kCount;
 }
@@ -157,7 +178,8 @@ std::uint16_t strip_link_layer(const Worker& worker, const PortUse& port, rte_mb
     m = Meta{};
     m.in_interface = port.first_interface;
     reason = Drop::frame_multi_segment;
-    if (packet->nb_segs != 1) return 0;
+    // One buffer from here on; LRO and small descriptors may leave more that fit one.
+    if (packet->nb_segs != 1 && rte_pktmbuf_linearize(packet) != 0) return 0;
     reason = Drop::frame_short;
     const std::size_t len = rte_pktmbuf_data_len(packet);
     if (len < sizeof(EthernetHeader)) return 0;
@@ -239,6 +261,7 @@ class Tally {
             reason = Drop::ip_version;
         } else {
             reason = parse_datagram(packet);
+            if (reason == Drop::kCount && has_options(packet)) reason = judge_options(worker, packet);
         }
     }
     if (reason != Drop::kCount) return drop(worker, packet, reason);

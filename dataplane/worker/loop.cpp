@@ -9,6 +9,7 @@
 #include "net/headers.hpp"
 #include "stages/fragment.hpp"
 #include "stages/handoff.hpp"
+#include "stages/ip_options.hpp"
 #include "stages/local.hpp"
 #include "stages/mss.hpp"
 #include "stages/parse.hpp"
@@ -171,9 +172,23 @@ void forward(Worker& worker, Burst& transit) {
     divide(worker, transit);
 }
 
+/// Options inside a tunnel are judged like those outside it; filters in place.
+void judge_inner_options(Worker& worker, Burst& inner) {
+    unsigned kept = 0;
+    for (rte_mbuf* packet : inner) {
+        const Drop reason = has_options(packet) ? judge_options(worker, packet) : Drop::kCount;
+        if (reason == Drop::kCount)
+            inner.set(kept++, packet);
+        else
+            drop(worker, packet, reason);
+    }
+    inner.truncate(kept);
+}
+
 /// What came out of an SA enters the pipeline again as a datagram of the tunnel.
 void enter(Worker& worker) {
     Lanes& lanes = worker.lanes;
+    judge_inner_options(worker, lanes.inner);
     lanes.ours.clear();
     lanes.transit.clear();
     screen(worker, lanes.inner, lanes.ours, lanes.transit);

@@ -2,6 +2,7 @@
 // shared but what is marked so. Built by port/dataplane.cpp, driven by worker/loop.cpp.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <span>
@@ -140,6 +141,8 @@ struct alignas(64) Worker {
     std::unique_ptr<WaitingRoom> waiting;
     std::unique_ptr<Reassembly> reassembly;  // null: switched off
     TokenBucket icmp_tokens;
+    std::array<std::uint16_t, 256> icmp_shares{};  // errors of this second, by hash of the asker
+    std::uint64_t icmp_shares_since_ns = 0;
     TokenBucket path_mtu_tokens{10, 10};  // a stranger can cause these events
     SecurityPointer security;
     std::uint16_t identification = 0;  // of IPv4 headers that we make

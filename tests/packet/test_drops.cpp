@@ -81,6 +81,15 @@ Bytes many_extension_headers(unsigned count) {
     return datagram(ip, std::move(w).take());
 }
 
+/// With these IPv4 options, a multiple of four bytes.
+Bytes options(const Bytes& bytes, Bytes whole = udp({}, 1000, 2000, kHello)) {
+    whole.insert(whole.begin() + 20, bytes.begin(), bytes.end());
+    whole[0] = static_cast<std::uint8_t>(0x45 + bytes.size() / 4);
+    whole[2] = static_cast<std::uint8_t>(whole.size() >> 8);
+    whole[3] = static_cast<std::uint8_t>(whole.size());
+    return resummed(whole);
+}
+
 std::vector<Row> rows() {
     const Bytes good = udp({}, 1000, 2000, kHello);
     const Bytes good6 = udp(kV6, 1000, 2000, kHello);
@@ -124,6 +133,23 @@ std::vector<Row> rows() {
         {"header checksum", Drop::ip_checksum,
          v4(changed(good, 10, static_cast<std::uint8_t>(good[10] ^ 1)))},
         {"options", Drop::ip_options, v4(resummed(with_options))},
+        {"option longer than the header", Drop::ip_options_malformed, v4(options({148, 9, 0, 0}))},
+        {"option of length 1", Drop::ip_options_malformed, v4(options({148, 1, 0, 0}))},
+        {"option's length behind the header", Drop::ip_options_malformed, v4(options({1, 1, 1, 7}))},
+        {"record route with a pointer into itself", Drop::ip_options_malformed,
+         v4(options({7, 7, 3, 0, 0, 0, 0, 0}))},
+        {"the same option twice", Drop::ip_options_malformed, v4(options({148, 4, 0, 0, 148, 4, 0, 0}))},
+        {"loose source route", Drop::ip_source_route, v4(options({131, 7, 4, 10, 3, 0, 9, 0}))},
+        {"strict source route", Drop::ip_source_route, v4(options({137, 7, 4, 10, 3, 0, 9, 0}))},
+        {"source route to us", Drop::ip_source_route,
+         v4(options({131, 7, 4, 10, 1, 0, 1, 0}, udp(us, 500, 500, kHello)))},
+        {"first fragment without a TCP header", Drop::ip_fragment_tiny,
+         v4(datagram({"10.1.0.2", "10.3.0.2", 64, 6, 0x2000}, Bytes(16, 0)))},
+        {"fragment behind eight bytes of TCP", Drop::ip_fragment_tiny,
+         v4(datagram({"10.1.0.2", "10.3.0.2", 64, 6, 1}, Bytes(64, 0)))},
+        {"IPv6 first fragment without a TCP header", Drop::ip_fragment_tiny,
+         v6(datagram({kV6.source, kV6.destination, 64, 44},
+                     {6, 0, 0, 1, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8}))},
         {"multicast source", Drop::ip_source_invalid, v4(from_to("224.0.0.1", "10.3.0.2"))},
         {"loopback source", Drop::ip_source_invalid, v4(from_to("127.0.0.1", "10.3.0.2"))},
         {"unspecified source", Drop::ip_source_invalid, v4(from_to("0.0.0.0", "10.3.0.2"))},
@@ -165,7 +191,7 @@ std::vector<Row> rows() {
         {"echo reply to us", Drop::own_unserved, v4(icmp(us, 0, 0, Bytes(4, 0)))},
         {"ESP in UDP", Drop::own_unserved, v4(udp(us, 4500, 4500, Bytes(40, 1)))},
         {"fragment to us", Drop::own_fragment,
-         v4(datagram({"10.1.0.2", "10.1.0.1", 64, 6, 0x2000}, Bytes(16, 0)))},
+         v4(datagram({"10.1.0.2", "10.1.0.1", 64, 6, 0x2000}, Bytes(24, 0)))},
         {"ESP fragment of twelve bytes, and more to come", Drop::reassembly_malformed,
          v4(datagram({"10.1.0.2", "10.1.0.1", 64, 50, 0x2000}, Bytes(12, 0)))},
         {"ESP of seven bytes", Drop::esp_short, v4(datagram({"10.1.0.2", "10.1.0.1", 64, 50}, Bytes(7, 0)))},
@@ -216,10 +242,67 @@ TEST_CASE("each malformed or unwanted frame dies under its own reason") {
     }
 }
 
-TEST_CASE("a frame in two buffers is dropped") {
+TEST_CASE("datagrams with options go where the interface and their kind allow it") {
     Gateway g;
-    const Bytes good = ethernet(g.mac(kInside), 0x0800, udp({}, 1, 2, kHello));
-    g.in_chained(kInside, Bytes(good.begin(), good.begin() + 30), Bytes(good.begin() + 30, good.end()));
+    g.know_neighbours();
+    const Bytes alert{148, 4, 0, 0};
+    const Bytes ping = icmp({"10.1.0.2", "10.1.0.1"}, 8, 0, Bytes(8, 1));
+    g.in(kInside, to_us(g, kIpv4, options(alert, ping)));  // to us: answered, without them
+    g.turn();
+    auto out = g.out(kInside);
+    REQUIRE(out.size() == 1);
+    CHECK(out[0][14] == 0x45);
+    CHECK(out[0][34] == 0);
+    g.parts().interfaces[kInside].ip_options = true;
+    const Bytes source_route{131, 7, 4, 10, 3, 0, 9, 0};
+    g.in(kInside, to_us(g, kIpv4, options(alert)));
+    g.in(kInside, to_us(g, kIpv4, options(source_route)));
+    g.turn();
+    out = g.out(kOutside);
+    REQUIRE(out.size() == 1);
+    CHECK(out[0][14] == 0x46);
+    CHECK(Bytes(out[0].begin() + 34, out[0].begin() + 38) == alert);
+    CHECK(g.drops(Drop::ip_source_route) == 1);
+    g.parts().interfaces[kInside].source_route = true;
+    g.in(kInside, to_us(g, kIpv4, options(source_route)));
+    g.turn();
+    CHECK(g.out(kOutside).size() == 1);
+    // Cut, the first fragment has all of them, the others those that say so (RFC 791 §3.1).
+    Bytes both = alert;
+    both.insert(both.end(), {7, 7, 4, 0, 0, 0, 0, 0});  // record route: not copied
+    g.in(kInside, to_us(g, kIpv4, options(both, udp({}, 1, 2, Bytes(1440, 3)))));
+    g.turn();
+    out = g.out(kOutside);
+    REQUIRE(out.size() == 2);
+    CHECK(out[0][14] == 0x48);
+    CHECK(Bytes(out[0].begin() + 34, out[0].begin() + 46) == both);
+    CHECK(out[1][14] == 0x46);
+    CHECK(Bytes(out[1].begin() + 34, out[1].begin() + 38) == alert);
+    for (const Bytes& frame : out) {
+        const std::size_t header = 4u * (frame[14] & 15);
+        CHECK(checksum(ByteView(frame).subspan(14, header)) == 0);
+        CHECK(frame.size() - 14 <= 1400);
+    }
+    CHECK(8u * ((out[1][20] << 8 | out[1][21]) & 0x1fff) == out[0].size() - 14 - 32);
+    g.check_ledger();
+}
+
+TEST_CASE("a frame in several buffers is put into one, when one takes it") {
+    Gateway g;
+    g.know_neighbours();
+    const Bytes good = ethernet(g.mac(kInside), 0x0800, udp({}, 1, 2, Bytes(1000, 9)));
+    g.in_chained(kInside, Bytes(good.begin(), good.begin() + 300), Bytes(good.begin() + 300, good.end()));
+    g.turn();
+    const auto out = g.out(kOutside);
+    REQUIRE(out.size() == 1);
+    CHECK(std::equal(out[0].begin() + 34, out[0].end(), good.begin() + 34, good.end()));
+    g.check_ledger();
+}
+
+TEST_CASE("a frame in two buffers that none takes is dropped") {
+    Gateway g;
+    const Bytes good = ethernet(g.mac(kInside), 0x0800, udp({}, 1, 2, Bytes(16000, 1)));
+    g.in_chained(kInside, Bytes(good.begin(), good.begin() + 8000), Bytes(good.begin() + 8000, good.end()));
     g.turn();
     CHECK(g.drops(Drop::frame_multi_segment) == 1);
     g.check_ledger();

@@ -151,3 +151,22 @@ TEST_CASE("errors are limited in rate, and the limit recovers") {
     CHECK(burst(25) == 10);
     g.check_ledger();
 }
+
+TEST_CASE("one asker does not use up the errors of the others") {
+    config::Dataplane d;
+    d.icmp_per_second = 100;
+    Gateway g({.dataplane = d});
+    g.know_neighbours();
+    const auto ask = [&](const std::string& asker, unsigned count) {
+        for (unsigned i = 0; i < count; ++i)
+            g.in(kInside, ethernet(g.mac(kInside), kIpv4, udp({asker, "10.3.0.2", 1}, 1, 2, kHello)));
+        g.turn();
+        return g.sum().generated - g.drops(Drop::icmp_rate_limited);
+    };
+    CHECK(ask("10.1.0.2", 200) == 50);
+    CHECK(ask("10.1.0.3", 20) == 70);
+    CHECK(ask("10.1.0.2", 20) == 70);
+    g.pass_time(1'000'000'000);
+    CHECK(ask("10.1.0.2", 200) == 120);
+    g.check_ledger();
+}

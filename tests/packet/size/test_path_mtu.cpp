@@ -275,3 +275,53 @@ TEST_CASE("where DF outside is to be clear, DF inside refuses nothing") {
     CHECK((opened->inner[6] & 0x40) != 0);
     CHECK(lab.g.out(kInside).empty());
 }
+
+TEST_CASE("jumbo datagrams go through a tunnel whole, and are cut behind it where they must be") {
+    for (const bool clear : {false, true}) {
+        CAPTURE(clear);
+        config::Dataplane d;
+        if (clear) d.df = DfPolicy::clear;
+        Tunnel t;
+        t.pair = {address("10.9.0.2"), address("10.3.0.2")};
+        Lab lab(t, {.dataplane = d});
+        lab.g.parts().interfaces[kOutside].mtu = 9000;
+        const auto send = [&](std::size_t len) {
+            lab.g.in(kJumbo, ethernet(lab.g.mac(kJumbo), kIpv4, lab.inner(len, true)));
+            lab.g.turn();
+            return lab.g.out(kOutside);
+        };
+        auto out = send(8946);
+        REQUIRE(out.size() == 1);
+        const auto opened = open(t, without_link(out[0]));
+        REQUIRE(opened);
+        CHECK(opened->inner.size() == 8946);
+        CHECK(without_link(out[0]).size() == 9000);
+        out = send(9000);
+        if (!clear) {
+            CHECK(out.empty());
+            const auto back = lab.g.out(kJumbo);
+            REQUIRE(back.size() == 1);
+            CHECK(told_mtu(without_link(back[0])) == 8946);
+            continue;
+        }
+        REQUIRE(out.size() == 2);
+        Bytes a = without_link(out[0]), b = without_link(out[1]);
+        CHECK(a.size() <= 9000);
+        a.insert(a.end(), b.begin() + 20, b.end());
+        a[6] = a[7] = 0;
+        const auto whole = open(t, a);
+        REQUIRE(whole);
+        CHECK(whole->inner.size() == 9000);
+    }
+}
+
+TEST_CASE("a jumbo datagram in the peer's ESP comes out whole") {
+    Tunnel t;
+    t.pair = {address("10.9.0.2"), address("10.3.0.2")};
+    Lab lab(t);
+    const Bytes inner = udp({"10.3.0.2", "10.9.0.2"}, 7, 9, Bytes(8900, 0x33));
+    lab.receive(seal(t, inner));
+    const auto out = lab.g.out(kJumbo);
+    REQUIRE(out.size() == 1);
+    CHECK(Bytes(out[0].begin() + 34, out[0].end()) == Bytes(inner.begin() + 20, inner.end()));
+}
