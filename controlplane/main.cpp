@@ -96,6 +96,7 @@ int serve(const config::Config& config, const ike::PrivateKey& key, std::FILE* k
                   "keys of every SA are written to a file: for tests only");
     log.write(config::LogLevel::notice, "main", "serving",
               {{"name", config.name}, {"version", OEGATE_VERSION}, {"socket", config.management.socket}});
+    for (const std::string& line : plane.describe_ports()) log.write(config::LogLevel::info, "ports", line);
     for (const std::string& warning : plane.warnings())
         log.write(config::LogLevel::warning, "ports", warning);
     reactor.on_terminate([&](int) {

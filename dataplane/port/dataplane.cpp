@@ -303,6 +303,11 @@ const Observer& Dataplane::observer() const {
 const std::vector<std::string>& Dataplane::warnings() const {
     return parts_->warnings;
 }
+std::vector<std::string> Dataplane::describe_ports() const {
+    std::vector<std::string> lines;
+    for (const Port& port : parts_->ports) lines.push_back(describe(port));
+    return lines;
+}
 const std::vector<WorkerLink>& Dataplane::links() const {
     return parts_->links;
 }

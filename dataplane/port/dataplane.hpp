@@ -38,6 +38,8 @@ class Dataplane {
     const Observer& observer() const;
     /// What works, but not as well as it could: sentences for the operator.
     const std::vector<std::string>& warnings() const;
+    /// A line for each port: driver, queues, link.
+    std::vector<std::string> describe_ports() const;
     const std::vector<WorkerLink>& links() const;
     MacAddress mac(std::uint16_t interface) const;
     /// fe80::/64 address of the interface (RFC 4291 appendix A), or the configured one.

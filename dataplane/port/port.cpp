@@ -10,6 +10,7 @@
 
 #include "port/devices.hpp"
 #include "port/eal.hpp"
+#include "port/receive.hpp"
 
 namespace oegate {
 namespace {
@@ -30,12 +31,41 @@ MacAddress address_of(std::uint16_t id) {
     return mac;
 }
 
-/// Drivers without an MTU of their own take any frame that fits an mbuf.
+/// Drivers without an MTU of their own take any frame that fits an mbuf. Of the others
+/// some say yes and keep what they had.
 int set_mtu(std::uint16_t id, std::uint16_t mtu) {
     std::uint16_t current = 0;
     if (rte_eth_dev_get_mtu(id, &current) == 0 && current == mtu) return 0;
     const int status = rte_eth_dev_set_mtu(id, mtu);
-    return status == -ENOTSUP ? 0 : status;
+    if (status == -ENOTSUP) return 0;
+    if (status == 0 && (rte_eth_dev_get_mtu(id, &current) != 0 || current < mtu)) return -ERANGE;
+    return status;
+}
+
+/// Toeplitz with this key gives both directions of a pair the same hash, so that both
+/// come to one worker; a hint only, owner() decides (architecture.md, Ownership).
+std::vector<std::uint8_t> symmetric_key(std::size_t len) {
+    std::vector<std::uint8_t> key(len);
+    for (std::size_t i = 0; i < len; ++i) key[i] = i % 2 == 0 ? 0x6d : 0x5a;
+    return key;
+}
+
+/// No offload is asked for: LRO would merge what must be forwarded as it was sent, and
+/// each header that leaves is complete.
+rte_eth_conf configuration_of(const Port& port, const rte_eth_dev_info& info, std::uint16_t mtu,
+                              std::vector<std::uint8_t>& key) {
+    rte_eth_conf conf{};
+    conf.rxmode.mtu = is_pci_device(port.device) ? mtu : 0;
+    if (port.num_rx > 1 && info.flow_type_rss_offloads != 0) {
+        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_IP & info.flow_type_rss_offloads;
+        key = symmetric_key(info.hash_key_size);
+        if (!key.empty()) {
+            conf.rx_adv_conf.rss_conf.rss_key = key.data();
+            conf.rx_adv_conf.rss_conf.rss_key_len = static_cast<std::uint8_t>(key.size());
+        }
+    }
+    return conf;
 }
 
 }  // namespace
@@ -76,12 +106,11 @@ Result<Port, std::string> open_port(const std::string& device, const std::string
     port.num_tx = static_cast<std::uint16_t>(std::min<std::size_t>(info.max_tx_queues, workers));
     if (port.num_rx == 0 || port.num_tx == 0) return failed("has no queues", ENODEV);
 
-    rte_eth_conf conf{};
-    conf.rxmode.mtu = is_pci_device(device) ? mtu : 0;
-    if (port.num_rx > 1 && info.flow_type_rss_offloads != 0) {
-        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        conf.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_IP & info.flow_type_rss_offloads;
-    }
+    if (is_pci_device(device) && info.max_mtu != 0 && mtu > info.max_mtu)
+        return fail(fmt::format("interface {}: device '{}' takes an MTU of at most {}, not {}",
+                                interface_name, device, info.max_mtu, mtu));
+    std::vector<std::uint8_t> key;  // lives as long as the call
+    const rte_eth_conf conf = configuration_of(port, info, mtu, key);
     if (const int status = rte_eth_dev_configure(port.id, port.num_rx, port.num_tx, &conf); status != 0)
         return failed("cannot be configured", status);
     std::uint16_t num_rxd = config.descriptors, num_txd = config.descriptors;
@@ -94,22 +123,43 @@ Result<Port, std::string> open_port(const std::string& device, const std::string
     for (std::uint16_t q = 0; q < port.num_tx; ++q)
         if (const int status = rte_eth_tx_queue_setup(port.id, q, num_txd, socket, nullptr); status != 0)
             return failed("has no transmit queue", status);
+    for (std::uint16_t q = 0; leaves_frames_unfinished(info.driver_name) && q < port.num_rx; ++q) {
+        port.callbacks.push_back(finish_received(port.id, q));
+        if (port.callbacks.back() == nullptr) return failed("takes no receive callback", rte_errno);
+    }
     if (const int status = set_mtu(port.id, mtu); status != 0) return failed("does not take its MTU", status);
     if (const int status = rte_eth_dev_start(port.id); status != 0) return failed("does not start", status);
     // Neighbour discovery needs group frames; a driver that knows neither filter has none.
     if (rte_eth_allmulticast_enable(port.id) != 0) rte_eth_promiscuous_enable(port.id);
     port.mac = address_of(port.id);
+    port.description = fmt::format("driver {}, {} receive and {} transmit queues of {} and {} descriptors{}",
+                                   driver, port.num_rx, port.num_tx, num_rxd, num_txd,
+                                   conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS ? ", RSS" : "");
     return port;
 }
 
 void close_port(const Port& port) {
     rte_eth_dev_stop(port.id);
+    for (std::size_t q = 0; q < port.callbacks.size(); ++q)
+        forget_received(port.id, static_cast<std::uint16_t>(q), port.callbacks[q]);
     if (port.made) rte_eth_dev_close(port.id);
 }
 
 bool link_is_up(const Port& port) {
     rte_eth_link link{};
     return rte_eth_link_get_nowait(port.id, &link) != 0 || link.link_status == RTE_ETH_LINK_UP;
+}
+
+std::string describe(const Port& port) {
+    rte_eth_link link{};
+    std::string state = "link unknown";
+    if (rte_eth_link_get_nowait(port.id, &link) == 0) {
+        state = link.link_status == RTE_ETH_LINK_UP ? "link up" : "link down";
+        if (link.link_status == RTE_ETH_LINK_UP && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN &&
+            link.link_speed != 0)
+            state += fmt::format(", {} Mbit/s", link.link_speed);
+    }
+    return fmt::format("device '{}': {}, {}", port.device, port.description, state);
 }
 
 }  // namespace oegate

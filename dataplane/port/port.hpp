@@ -20,6 +20,8 @@ struct Port {
     std::uint16_t num_rx = 0;
     std::uint16_t num_tx = 0;
     MacAddress mac;
+    std::vector<const void*> callbacks;  // port/receive.hpp, by queue
+    std::string description;             // driver, queues, descriptors, what of the hardware is used
 };
 
 /// Opens and starts the port. `device` as in the configuration; the error names it and
@@ -28,6 +30,8 @@ Result<Port, std::string> open_port(const std::string& device, const std::string
                                     std::uint16_t mtu, const config::Dataplane&, rte_mempool* pool);
 void close_port(const Port&);
 bool link_is_up(const Port&);
+/// One line for the operator, with the link as it is now.
+std::string describe(const Port&);
 
 /// Queue of the port that a worker uses, or nothing: queues are dealt out from worker
 /// `ordinal` on, so that the ports of a gateway have different first workers.

@@ -138,6 +138,7 @@ void Gateway::in(std::uint16_t interface, const Bytes& frame) {
     char* room = rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size()));
     REQUIRE(room != nullptr);
     std::memcpy(room, frame.data(), frame.size());
+    packet->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM;  // orders of who had it before
     REQUIRE(rte_ring_enqueue(wire(wire_of(interface)).to_gateway, packet) == 0);
 }
 
@@ -167,6 +168,7 @@ std::vector<Bytes> Gateway::out(std::uint16_t interface) {
     void* taken = nullptr;
     while (rte_ring_dequeue(wire(wire_of(interface)).from_gateway, &taken) == 0) {
         auto* packet = static_cast<rte_mbuf*>(taken);
+        CHECK((packet->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK) == 0);  // we order nothing
         frames.emplace_back(data(packet), data(packet) + rte_pktmbuf_data_len(packet));
         rte_pktmbuf_free(packet);
     }
