@@ -1,5 +1,8 @@
 #include "esp/layout.hpp"
 
+#include <bit>
+#include <cstddef>
+
 #include "net/checksum.hpp"
 
 namespace oegate::esp {
@@ -44,9 +47,19 @@ OuterTemplate make_outer(const Address& local, const Address& remote, UdpPorts u
 }
 
 Pair outer_pair(const OuterTemplate& outer) {
-    const std::size_t at = outer.family == Family::ipv4 ? 12 : 8, len = outer.family == Family::ipv4 ? 4 : 16;
-    return {*Address::from_wire({outer.bytes.data() + at, len}),
-            *Address::from_wire({outer.bytes.data() + at + len, len})};
+    // Asked for each packet: whole words, and an IPv4 address in its mapped form.
+    if (outer.family == Family::ipv4) {
+        std::uint32_t words[2];
+        std::memcpy(words, outer.bytes.data() + offsetof(Ipv4Header, source), sizeof words);
+        const auto mapped = [](std::uint32_t word) {
+            return std::bit_cast<Address>(
+                std::array<std::uint64_t, 2>{0, std::uint64_t{word} << 32 | 0xffff0000u});
+        };
+        return {mapped(words[0]), mapped(words[1])};
+    }
+    Pair pair;
+    std::memcpy(&pair, outer.bytes.data() + offsetof(Ipv6Header, source), sizeof pair);
+    return pair;
 }
 
 void write_outer(std::uint8_t* at, const OuterTemplate& outer, std::size_t esp_len,

@@ -7,6 +7,7 @@
 #include "net/headers.hpp"
 #include "stages/expire.hpp"
 #include "stages/parse.hpp"
+#include "stages/ways.hpp"
 #include "worker/security.hpp"
 #include "worker/security_state.hpp"
 
@@ -117,9 +118,19 @@ Drop mismatch(Worker& worker, const Pair& inner, const InboundSa& sa) {
     return Drop::esp_selector_mismatch;
 }
 
+/// The way of a host pair's inner datagrams, asked for again whenever the tables have changed.
+Way way_inside(const Worker& worker, InboundSa& sa) {
+    if (sa.way.generation != worker.generation) [[unlikely]] {
+        const Way found = find_way_inside(worker, sa.pair);
+        sa.way = {found.adjacency, found.generation == Way::kUnknown ? 0 : worker.generation};
+        return found;
+    }
+    return {static_cast<std::uint16_t>(sa.way.adjacency), static_cast<std::uint16_t>(worker.way_generation)};
+}
+
 /// Cuts everything but the inner datagram off and checks it; TFC padding behind it goes
 /// with the rest, since its own length decides (RFC 4303 §2.7). Drop::kCount: it is good.
-Drop unwrap(Worker& worker, rte_mbuf* packet, const InboundSa& sa, const esp::Job& job) {
+Drop unwrap(Worker& worker, rte_mbuf* packet, InboundSa& sa, const esp::Job& job) {
     const auto trailer = esp::read_trailer({job.data, job.len});
     if (!trailer) return Drop::esp_bad_padding;
     const auto next = static_cast<Protocol>(trailer->next_header);
@@ -137,6 +148,7 @@ Drop unwrap(Worker& worker, rte_mbuf* packet, const InboundSa& sa, const esp::Jo
     m.family = family;
     if (parse_datagram(packet) != Drop::kCount) return Drop::esp_inner_invalid;
     if (!selected(m.pair, sa)) return mismatch(worker, m.pair, sa);
+    m.way = sa.selectors_exact ? way_inside(worker, sa) : Way{};
     return set_ecn(data(packet), family, outer_ecn) ? Drop::kCount : Drop::esp_congestion;
 }
 

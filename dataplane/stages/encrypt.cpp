@@ -7,6 +7,7 @@
 #include "net/headers.hpp"
 #include "stages/expire.hpp"
 #include "stages/hold.hpp"
+#include "stages/ways.hpp"
 #include "worker/security.hpp"
 #include "worker/security_state.hpp"
 
@@ -37,12 +38,24 @@ Inner inspect(const std::uint8_t* at, Family family) {
     return {static_cast<std::uint8_t>(at[0] << 4 | at[1] >> 4), static_cast<std::uint8_t>(Protocol::ipv6)};
 }
 
-/// What the outer datagram is to the stages behind us.
-void describe(Meta& m, const OutboundSa& sa, bool dont_fragment) {
-    const std::uint16_t in_interface = m.in_interface;
-    m = Meta{};
+/// The way of the SA's datagrams, asked for again whenever the tables have changed.
+Way way_of(const Worker& worker, OutboundSa& sa, const Address& remote) {
+    if (sa.way.generation != worker.generation) [[unlikely]] {
+        const Way found = find_way(worker, remote);
+        sa.way = {found.adjacency, found.generation == Way::kUnknown ? 0 : worker.generation};
+        return found;
+    }
+    return {static_cast<std::uint16_t>(sa.way.adjacency), static_cast<std::uint16_t>(worker.way_generation)};
+}
+
+/// What the outer datagram is to the stages behind us: every field that is not so already.
+void describe(const Worker& worker, Meta& m, OutboundSa& sa, bool dont_fragment) {
     m.pair = esp::outer_pair(sa.outer);
-    m.in_interface = in_interface;
+    m.hash = 0;
+    m.next_hop = kNoNextHop;
+    m.way = way_of(worker, sa, m.pair.destination);
+    m.link_broadcast = m.fragment = m.later_fragment = false;
+    m.source_port = m.destination_port = 0;
     m.header_len = static_cast<std::uint16_t>(esp::outer_header_len(sa.outer.family));
     m.protocol = static_cast<std::uint8_t>(sa.outer.udp ? Protocol::udp : Protocol::esp);
     m.family = sa.outer.family;
@@ -82,7 +95,7 @@ void build(Worker& worker, rte_mbuf* packet, OutboundSa& sa, std::uint64_t seque
     esp::write_outer(outer, sa.outer, sa.front_len + job.len + sa.icv_len,
                      esp::outer_traffic_class(sa.policy, inner.traffic_class), dont_fragment,
                      worker.identification++);
-    describe(m, sa, dont_fragment);
+    describe(worker, m, sa, dont_fragment);
 }
 
 /// True when the packet is built and waits for its job.
@@ -122,7 +135,10 @@ std::uint16_t inner_mtu(const Worker& worker, SaRef ref, std::uint16_t out_mtu) 
     const OutboundSa* sa = std::as_const(worker.security->sad).outbound(ref);
     if (sa == nullptr) return 0;
     const std::uint16_t mtu = sa->mtu != 0 && sa->mtu < out_mtu ? sa->mtu : out_mtu;
-    return static_cast<std::uint16_t>(esp::inner_mtu(sa->suite, sa->outer.family, sa->outer.udp, mtu));
+    // As esp::inner_mtu says, from what the SA holds; alignments are powers of two.
+    const unsigned fixed = unsigned{sa->outer.len} + sa->front_len + sa->icv_len;
+    if (mtu < fixed + sa->alignment) return 0;
+    return static_cast<std::uint16_t>(((mtu - fixed) & ~(sa->alignment - 1u)) - esp::kTrailerLen);
 }
 
 void encrypt(Worker& worker, Burst& in, Burst& out) {

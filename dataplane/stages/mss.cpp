@@ -77,6 +77,10 @@ bool lower_mss(std::span<std::uint8_t> tcp, std::uint16_t mss) {
     return changed;
 }
 
+bool is_syn(rte_mbuf* packet) {
+    return !tcp_of(packet).empty();
+}
+
 void clamp_mss(rte_mbuf* packet, std::uint16_t inner_mtu) {
     const std::span<std::uint8_t> tcp = tcp_of(packet);
     const std::size_t headers =

@@ -13,6 +13,9 @@ namespace oegate {
 /// when it changed something. Malformed options are left alone: hosts judge them.
 bool lower_mss(std::span<std::uint8_t> tcp, std::uint16_t mss);
 
+/// A TCP segment that opens a connection and may say an MSS.
+bool is_syn(rte_mbuf* packet);
+
 /// A SYN, in clear text here, of a pair whose datagrams may be inner_mtu bytes long.
 void clamp_mss(rte_mbuf* packet, std::uint16_t inner_mtu);
 

@@ -53,8 +53,10 @@ void miss(Worker& worker, std::uint64_t hash, rte_mbuf* packet, Burst& pass) {
 }
 
 /// What the long way found holds for the next datagram of the pair: where it leaves, or
-/// for one that will be encrypted, by which interface its own route leads.
+/// for one that will be encrypted, by which interface its own route leads. Not for what another
+/// worker looked at: the tables may have changed since, and it receives the next one too.
 void remember(const Worker& worker, const Meta& m, FlowEntry& entry) {
+    if (worker.handed) return;
     if (entry.way.generation == worker.way_generation && entry.in_interface == m.in_interface) return;
     entry.in_interface = m.in_interface;
     if (entry.state == FlowState::pass)

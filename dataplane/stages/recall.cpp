@@ -51,6 +51,7 @@ void recall(Worker& worker, Burst& datagrams, Burst& pass, Burst& encrypt) {
             } else {  // nothing but pass and encrypt has a way
                 m.out_interface = entry.way.adjacency;
                 m.sa = entry.sa();
+                worker.security->sad.prefetch_outbound(m.sa.slot);
                 encrypt.push(packet);
             }
         }

@@ -52,6 +52,13 @@ void find_routes(Worker& worker, Burst& burst) {
             continue;
         }
         m.out_interface = worker.routes->next_hop(m.next_hop).interface;
+        // A tunnel's logical interface lies outside, whatever its packets came in on: none may
+        // use a peer's SA to get outside again, in the clear.
+        if (m.origin == Origin::decrypted &&
+            worker.interfaces[m.out_interface].role == InterfaceRole::outside) {
+            drop(worker, packet, Drop::route_same_interface);
+            continue;
+        }
         burst.set(kept++, packet);
     }
     burst.truncate(kept);
@@ -63,12 +70,7 @@ void route(Worker& worker, Burst& burst) {
     for (unsigned i = 0; i < burst.size(); ++i) {
         rte_mbuf* packet = burst[i];
         const Meta& m = meta(packet);
-        // A tunnel's logical interface lies outside, whatever its packets came in on: none may
-        // use a peer's SA to get outside again, in the clear.
-        const bool out_of_tunnel_and_outside =
-            m.origin == Origin::decrypted &&
-            worker.interfaces[m.out_interface].role == InterfaceRole::outside;
-        if (m.out_interface == m.in_interface || out_of_tunnel_and_outside) {
+        if (m.out_interface == m.in_interface) {
             drop(worker, packet, Drop::route_same_interface);
         } else if (!hop(packet)) {
             refuse(worker, packet, Drop::ttl_expired, IcmpError::time_exceeded);

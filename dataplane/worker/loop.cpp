@@ -9,6 +9,7 @@
 #include "net/headers.hpp"
 #include "stages/fragment.hpp"
 #include "stages/handoff.hpp"
+#include "stages/hop.hpp"
 #include "stages/ip_options.hpp"
 #include "stages/local.hpp"
 #include "stages/mss.hpp"
@@ -172,6 +173,23 @@ void forward(Worker& worker, Burst& transit) {
     divide(worker, transit);
 }
 
+/// Out of a tunnel whose SA remembers the way: one hop less, and on. The others stay, and
+/// so do those that the long way looks into: options, and SYNs to be clamped.
+void send_known_inside(Worker& worker, Burst& inner) {
+    Burst& known = worker.lanes.pass;
+    known.clear();
+    unsigned kept = 0;
+    for (rte_mbuf* packet : inner) {
+        if (meta(packet).way.generation == worker.way_generation && !has_options(packet) && !is_syn(packet) &&
+            hop(packet)) [[likely]]
+            known.push(packet);
+        else
+            inner.set(kept++, packet);
+    }
+    inner.truncate(kept);
+    send_on(worker, known);
+}
+
 /// Options inside a tunnel are judged like those outside it; filters in place.
 void judge_inner_options(Worker& worker, Burst& inner) {
     unsigned kept = 0;
@@ -188,6 +206,8 @@ void judge_inner_options(Worker& worker, Burst& inner) {
 /// What came out of an SA enters the pipeline again as a datagram of the tunnel.
 void enter(Worker& worker) {
     Lanes& lanes = worker.lanes;
+    send_known_inside(worker, lanes.inner);
+    if (lanes.inner.empty()) return;
     judge_inner_options(worker, lanes.inner);
     lanes.ours.clear();
     lanes.transit.clear();
