@@ -110,6 +110,8 @@ struct InstallChild {
     std::uint32_t spi_out = 0;
     SaKey inbound;
     SaKey outbound;
+    bool esn = false;
+    UdpPorts udp;  // an address translator is on the path
     /// s.both: the lower of the two nonces of the exchange that made this child;
     /// the child with the lowest of the four is closed by its creator.
     Bytes lowest_nonce;
@@ -118,6 +120,7 @@ struct InstallChild {
     ~InstallChild() {
         for (SaKey* key : {&inbound, &outbound}) {
             oegate::zeroise(key->key);
+            oegate::zeroise(key->auth_key);
             oegate::zeroise(key->salt);
         }
     }

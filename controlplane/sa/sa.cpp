@@ -59,7 +59,7 @@ void Sa::release(std::uint32_t spi) {
 /// Soft at 85 to 90 per cent of hard, drawn anew for each SA; the side that started
 /// the exchange draws from the lower half, so that both rarely rekey at once
 /// (RFC 7296 §2.8). Inbound never asks for a rekey: the sender's limits do.
-SaLimits Sa::limits(bool initiator, bool outbound) {
+SaLimits Sa::limits(bool initiator, bool outbound, bool esn) {
     SaLimits l;
     const auto life = static_cast<std::uint64_t>(config_.ike.child_lifetime.count());
     if (!outbound) {
@@ -68,7 +68,7 @@ SaLimits Sa::limits(bool initiator, bool outbound) {
     }
     const std::uint64_t soft = (initiator ? 850 : 875) + random_.below(25);
     const std::uint64_t packets = config_.ike.child_packets;
-    l.hard_packets = packets == 0 ? kMostPackets : std::min(packets, kMostPackets);
+    l.hard_packets = esn ? packets : packets == 0 ? kMostPackets : std::min(packets, kMostPackets);
     l.soft_packets = part(l.hard_packets, soft);
     l.hard_bytes = config_.ike.child_bytes;
     l.soft_bytes = part(l.hard_bytes, soft);
@@ -107,6 +107,8 @@ bool Sa::install(ike::InstallChild install, Time now) {
                     install.spi_in,
                     install.spi_out,
                     install.inbound.suite,
+                    install.esn,
+                    install.udp,
                     worker,
                     install.initiator,
                     false,
@@ -124,7 +126,9 @@ bool Sa::install(ike::InstallChild install, Time now) {
     inbound.remote = install.remote;
     inbound.spi = install.spi_in;
     inbound.key = install.inbound;
-    inbound.limits = limits(install.initiator, false);
+    inbound.limits = limits(install.initiator, false, install.esn);
+    inbound.esn = install.esn;
+    inbound.udp = install.udp;
     inbound.replay_window = config_.dataplane.replay_window;
     inbound.report_first = !install.initiator;
     const std::uint64_t sequence = outbox_.post(worker, Command(inbound));
@@ -165,7 +169,11 @@ std::optional<SaRef> Sa::use_outbound(ike::ChildId id, Time now) {
     outbound.remote = child.status.remote;
     outbound.spi = child.status.spi_out;
     outbound.key = child.outbound_key;
-    outbound.limits = limits(child.status.initiator, true);
+    outbound.limits = limits(child.status.initiator, true, child.status.esn);
+    outbound.esn = child.status.esn;
+    outbound.udp = child.status.udp;
+    outbound.outer = {config_.dataplane.copy_dscp ? OuterPolicy::kCopyDscp : config_.dataplane.dscp,
+                      config_.dataplane.copy_ecn, config_.dataplane.df};
     outbound.mtu = path_mtus_.find({outbound.local, outbound.remote});
     by_path_[{outbound.local, outbound.remote}].insert(id);
     child.status.rekey_at = now + Duration(outbound.limits.soft_ns);

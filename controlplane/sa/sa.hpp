@@ -28,6 +28,8 @@ struct ChildStatus {
     std::uint32_t spi_in = 0;
     std::uint32_t spi_out = 0;
     EspSuite suite = EspSuite::aes_gcm_16_128;
+    bool esn = false;
+    UdpPorts udp;
     unsigned worker = 0;
     bool initiator = false;
     bool installed = false;  // the worker has the inbound SA
@@ -106,7 +108,7 @@ class Sa final : public ike::SpiAllocator {
         };
         std::deque<Wait> waiting;  // in order of sequence
     };
-    SaLimits limits(bool initiator, bool outbound);
+    SaLimits limits(bool initiator, bool outbound, bool esn);
     void remove_outbound(Child& child);
     void tell_path(const Path& path, std::uint16_t mtu);
     std::uint16_t interface_mtu(const Address& local) const;

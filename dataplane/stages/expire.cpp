@@ -1,6 +1,7 @@
 #include "stages/expire.hpp"
 
 #include "stages/hold.hpp"
+#include "stages/keepalive.hpp"
 #include "worker/security_state.hpp"
 
 namespace oegate {
@@ -80,7 +81,9 @@ void expire_by_time(Worker& worker) {
         InboundSa& in = sad.inbound_at(security.next_inbound++);
         if (in.state != SaState::free) check_limits(worker, in);
         OutboundSa& out = sad.outbound_at(security.next_outbound++);
-        if (out.state != SaState::free) check_limits(worker, out);
+        if (out.state == SaState::free) continue;
+        check_limits(worker, out);
+        keep_alive(worker, out, sad.outbound_cold(sad.slot_of(out)));
     }
 }
 

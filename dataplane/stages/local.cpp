@@ -73,38 +73,6 @@ void local_icmp(Worker& worker, rte_mbuf* packet) {
     }
 }
 
-void local_udp(Worker& worker, rte_mbuf* packet) {
-    const Meta& m = meta(packet);
-    const ByteView segment = payload(packet);
-    if (segment.size() < sizeof(UdpHeader)) {
-        drop(worker, packet, Drop::udp_malformed);
-        return;
-    }
-    const auto* udp = reinterpret_cast<const UdpHeader*>(segment.data());
-    const std::size_t len = udp->length.host();
-    const bool unchecked = udp->checksum.host() == 0;  // allowed over IPv4 alone (RFC 8200 §8.1)
-    if (len < sizeof(UdpHeader) || len > segment.size() ||
-        (unchecked ? m.family == Family::ipv6
-                   : transport_checksum(m.pair, Protocol::udp, segment.first(len)) != 0)) {
-        drop(worker, packet, Drop::udp_malformed);
-        return;
-    }
-    const std::size_t at = m.header_len + sizeof(UdpHeader);
-    const std::size_t num_bytes = len - sizeof(UdpHeader);
-    const std::uint8_t* body = data(packet) + at;
-    if (m.destination_port == kIkePort) {
-        punt(worker, packet, Punt::Kind::ike, at, num_bytes);
-    } else if (m.destination_port == kIkeNatTPort && num_bytes >= 4 &&
-               (body[0] | body[1] | body[2] | body[3]) == 0) {  // non-ESP marker (RFC 3948 §2.2)
-        punt(worker, packet, Punt::Kind::ike_nat_t, at + 4, num_bytes - 4);
-    } else if (m.destination_port == kIkeNatTPort && num_bytes == 1 && body[0] == 0xff) {
-        worker.ledger.consumed.add();  // NAT keepalive (RFC 3948 §2.3): nothing is expected of us
-        rte_pktmbuf_free(packet);
-    } else {
-        drop(worker, packet, Drop::own_unserved);
-    }
-}
-
 void local_esp(Worker& worker, rte_mbuf* packet, Burst& esp) {
     const ByteView bytes = payload(packet);
     if (bytes.size() < sizeof(EspHeader)) {
@@ -117,6 +85,59 @@ void local_esp(Worker& worker, rte_mbuf* packet, Burst& esp) {
         hand_over(worker, packet, to, Resume::decrypt);
     } else {
         esp.push(packet);  // an SPI that names nobody dies in decrypt
+    }
+}
+
+/// Four bytes that no SPI can be (RFC 3948 §2.2).
+bool has_non_esp_marker(ByteView body) {
+    return body.size() >= 4 && (body[0] | body[1] | body[2] | body[3]) == 0;
+}
+
+/// As plain ESP from here on, the UDP header a part of the outer one, what lies behind the
+/// UDP length cut off.
+void local_esp_in_udp(Worker& worker, rte_mbuf* packet, std::size_t num_bytes, Burst& esp) {
+    Meta& m = meta(packet);
+    m.header_len = static_cast<std::uint16_t>(m.header_len + sizeof(UdpHeader));
+    m.protocol = static_cast<std::uint8_t>(Protocol::esp);
+    const std::size_t behind = rte_pktmbuf_data_len(packet) - m.header_len - num_bytes;
+    if (behind != 0) rte_pktmbuf_trim(packet, static_cast<std::uint16_t>(behind));
+    local_esp(worker, packet, esp);
+}
+
+void local_udp(Worker& worker, rte_mbuf* packet, Burst& esp) {
+    const Meta& m = meta(packet);
+    const ByteView segment = payload(packet);
+    if (segment.size() < sizeof(UdpHeader)) {
+        drop(worker, packet, Drop::udp_malformed);
+        return;
+    }
+    const auto* udp = reinterpret_cast<const UdpHeader*>(segment.data());
+    const std::size_t len = udp->length.host();
+    const bool unchecked = udp->checksum.host() == 0;  // allowed over IPv4 alone (RFC 8200 §8.1)
+    if (len < sizeof(UdpHeader) || len > segment.size() ||
+        (unchecked ? m.family == Family::ipv6
+                   : transport_checksum(m.pair, Protocol::udp, segment.first(len)) != 0)) {
+        const bool is_esp =
+            m.destination_port == kIkeNatTPort && !has_non_esp_marker(segment.subspan(sizeof(UdpHeader)));
+        drop(worker, packet, is_esp ? Drop::esp_udp_malformed : Drop::udp_malformed);
+        return;
+    }
+    const std::size_t at = m.header_len + sizeof(UdpHeader);
+    const std::size_t num_bytes = len - sizeof(UdpHeader);
+    const ByteView body(data(packet) + at, num_bytes);
+    if (m.destination_port == kIkePort) {
+        punt(worker, packet, Punt::Kind::ike, at, num_bytes);
+    } else if (m.destination_port == kIkeNatTPort && has_non_esp_marker(body)) {
+        punt(worker, packet, Punt::Kind::ike_nat_t, at + 4, num_bytes - 4);
+    } else if (m.destination_port == kIkeNatTPort && num_bytes == 1 && body[0] == 0xff) {
+        worker.ledger.consumed.add();  // NAT keepalive (RFC 3948 §2.3): nothing is expected of us
+        rte_pktmbuf_free(packet);
+    } else if (m.destination_port == kIkeNatTPort && num_bytes < sizeof(EspHeader)) {
+        drop(worker, packet, Drop::esp_udp_malformed);
+    } else if (m.destination_port == kIkeNatTPort) {
+        local_esp_in_udp(worker, packet, num_bytes, esp);
+    } else {
+        drop(worker, packet, Drop::own_unserved);
     }
 }
 
@@ -139,7 +160,7 @@ void local(Worker& worker, Burst& ours, Burst& esp) {
         } else if (served && protocol == (m.family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6)) {
             local_icmp(worker, packet);
         } else if (served && protocol == Protocol::udp) {
-            local_udp(worker, packet);
+            local_udp(worker, packet, esp);
         } else {
             drop(worker, packet, Drop::own_unserved);
         }

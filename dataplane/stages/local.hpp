@@ -1,5 +1,5 @@
 // local: datagrams to our own addresses. Echo is answered, neighbour discovery and
-// IKE go to control, ESP goes on to decrypt; the rest is dropped: control has no
+// IKE go to control, ESP, plain or in UDP (RFC 3948), goes on to decrypt; the rest is dropped: control has no
 // TCP/IP stack of its own.
 #pragma once
 

@@ -103,7 +103,8 @@ bool Sad::install(const InstallInbound& command, std::uint64_t now_ns) {
     const std::span<std::uint64_t> bits = bitmap(slot);
     std::fill(bits.begin(), bits.end(), 0);
     SaCold& cold = inbound_cold_[slot];
-    cold = {command.limits, now_ns, command.pair, command.udp, command.ref.generation, false, false};
+    cold = {command.limits,         now_ns, command.pair, command.udp,
+            command.ref.generation, false,  false,        to_tick(now_ns)};
     sa = InboundSa{};
     sa.spi = command.spi;
     set_suite(sa, command.key);
@@ -130,7 +131,8 @@ bool Sad::install(const InstallOutbound& command, std::uint64_t now_ns) {
     wipe(outbound_keys_.data() + slot * key_len_, key_len_);
     crypto_.expand(Direction::outbound, command.key, outbound_keys_.data() + slot * key_len_);
     SaCold& cold = outbound_cold_[slot];
-    cold = {command.limits, now_ns, command.pair, command.udp, command.ref.generation, false, false};
+    cold = {command.limits,         now_ns, command.pair, command.udp,
+            command.ref.generation, false,  false,        to_tick(now_ns)};
     cold.limits.soft_packets = std::min(cold.limits.soft_packets == 0 ? kUnlimited : cold.limits.soft_packets,
                                         soft_sequence(command.esn));
     sa = OutboundSa{};

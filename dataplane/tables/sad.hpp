@@ -101,6 +101,7 @@ struct SaCold {
     std::uint32_t generation = 0;
     bool soft_told = false;
     bool hard_told = false;
+    Tick kept_alive = 0;  // when a NAT keepalive was last sent; at first, installation
 };
 static_assert(sizeof(SaCold) == 104);
 

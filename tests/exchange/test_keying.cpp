@@ -527,7 +527,7 @@ TEST_CASE("malformed messages are refused with a notice that names the peer, and
     CHECK(p.world.wire.size() == 1);
 }
 
-TEST_CASE("an address translator: IKE moves to port 4500, the child is refused with the reason",
+TEST_CASE("an address translator: IKE moves to port 4500, and ESP goes in UDP to where it comes from",
           "[exchange]") {
     Pairing p;
     const Endpoint outside{ip("203.0.113.9"), 40000};
@@ -541,16 +541,71 @@ TEST_CASE("an address translator: IKE moves to port 4500, the child is refused w
     Datagram auth = p.world.take();
     CHECK(auth.from.port == 4500);
     CHECK(auth.to.port == 4500);
-    auth.from = outside;
+    const Endpoint floated{outside.address, 40001};  // another hole for another port
+    auth.from = floated;
     p.world.hand_over(auth);
     answer = p.world.take();
+    CHECK(answer.to == floated);
     p.a.engine->on_datagram({p.a.address, 4500}, answer.from, answer.bytes, p.world.now);
     p.world.settle();
+    REQUIRE(p.a.installed.size() == 1);
+    REQUIRE(p.b.installed.size() == 1);
+    CHECK(p.a.installed.front().udp == UdpPorts{4500, 4500});
+    CHECK(p.b.installed.front().udp == UdpPorts{4500, 40001});
+    CHECK(p.b.installed.front().remote == outside.address);
+    CHECK(p.a.installed.front().outbound.key == p.b.installed.front().inbound.key);
+}
+
+TEST_CASE("without a translator ESP is plain", "[exchange]") {
+    Pairing p;
+    p.key_up();
+    CHECK_FALSE(p.a.installed.front().udp.used());
+    CHECK_FALSE(p.b.installed.front().udp.used());
+}
+
+TEST_CASE("every suite is negotiated, with 64-bit sequence numbers where both may", "[exchange]") {
+    for (const EspSuiteFacts& f : kEspSuites)
+        for (const bool esn : {false, true}) {
+            CAPTURE(f.name, esn);
+            Pairing p([&](Settings& s) { s.ike.suites = {f.suite}; },
+                      [&](Settings& s) {
+                          s.ike.suites = {EspSuite::aes_gcm_16_128, f.suite};
+                          s.ike.esn = esn;
+                          s.key_log = true;
+                      });
+            p.key_up();
+            const InstallChild& ours = p.a.installed.front();
+            const InstallChild& theirs = p.b.installed.front();
+            CHECK(ours.inbound.suite == f.suite);
+            CHECK(theirs.outbound.suite == f.suite);
+            CHECK(ours.esn == esn);
+            CHECK(theirs.esn == esn);
+            CHECK(ours.inbound.key == theirs.outbound.key);
+            CHECK(ours.inbound.auth_key == theirs.outbound.auth_key);
+            CHECK(ours.outbound.auth_key == theirs.inbound.auth_key);
+            const auto filled = [](const auto& bytes, std::size_t len) {
+                const auto zero = [](std::uint8_t b) { return b == 0; };
+                const auto middle = bytes.begin() + static_cast<std::ptrdiff_t>(len);
+                return (len == 0 || !std::all_of(bytes.begin(), middle, zero)) &&
+                       std::all_of(middle, bytes.end(), zero);
+            };
+            CHECK(filled(ours.inbound.key, f.key_len));
+            CHECK(filled(ours.inbound.auth_key, f.auth_key_len));
+            CHECK(filled(ours.inbound.salt, f.salt_len));
+            if (f.auth_key_len != 0) CHECK(ours.inbound.auth_key != ours.outbound.auth_key);
+            CHECK(p.b.key_log.size() == 3);
+        }
+}
+
+TEST_CASE("gateways without a suite in common make no child", "[exchange]") {
+    Pairing p([](Settings& s) { s.ike.suites = {EspSuite::aes_cbc_128_sha256_128}; },
+              [](Settings& s) { s.ike.suites = {EspSuite::aes_cbc_256_sha256_128}; });
+    p.a.initiate(p.b, p.pair, 1);
+    p.world.run();
+    CHECK(p.a.live.empty());
+    CHECK(p.b.live.empty());
     REQUIRE(p.a.failed.size() == 1);
     CHECK(p.a.failed.front().failure == Failure::child_refused);
-    CHECK(p.b.noticed("UDP-encapsulated ESP is not supported yet"));
-    CHECK(p.b.installed.empty());
-    CHECK(p.a.spis.in_use.empty());
 }
 
 TEST_CASE("key log lines appear only when asked for", "[exchange]") {

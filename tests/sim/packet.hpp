@@ -25,7 +25,7 @@ struct Esp {
 using Packet = std::variant<Clear, Esp, ike::SendDatagram>;
 
 inline bool same_key(const SaKey& a, const SaKey& b) {
-    return a.suite == b.suite && a.key == b.key && a.salt == b.salt;
+    return a.suite == b.suite && a.key == b.key && a.auth_key == b.auth_key && a.salt == b.salt;
 }
 
 }  // namespace oegate::sim

@@ -7,6 +7,11 @@ namespace {
 
 constexpr std::size_t kSaltLen = 4;  // RFC 4106 §4, RFC 5282 §4
 
+/// Of one direction (RFC 7296 §2.17).
+std::size_t keymat_len(EspSuite suite) {
+    return key_len(suite) + facts(suite).salt_len + facts(suite).auth_key_len;
+}
+
 Secret part_of(const Secret& keymat, std::size_t& at, std::size_t len) {
     Secret part(keymat.view().subspan(at, len));
     at += len;
@@ -16,10 +21,13 @@ Secret part_of(const Secret& keymat, std::size_t& at, std::size_t len) {
 SaKey sa_key(EspSuite suite, const Secret& keymat, std::size_t& at) {
     SaKey key;
     key.suite = suite;
-    const std::size_t len = key_len(suite);
-    std::copy_n(keymat.view().begin() + static_cast<std::ptrdiff_t>(at), len, key.key.begin());
-    std::copy_n(keymat.view().begin() + static_cast<std::ptrdiff_t>(at + len), kSaltLen, key.salt.begin());
-    at += len + kSaltLen;
+    const auto take = [&](std::size_t len, auto& to) {
+        std::copy_n(keymat.view().begin() + static_cast<std::ptrdiff_t>(at), len, to.begin());
+        at += len;
+    };
+    take(key_len(suite), key.key);
+    take(facts(suite).salt_len, key.salt);
+    take(facts(suite).auth_key_len, key.auth_key);  // encryption keys first (RFC 7296 §2.17)
     return key;
 }
 
@@ -63,7 +71,7 @@ IkeKeys derive_ike_keys(const IkeSuite& suite, const Secret& skeyseed, ByteView 
 ChildKeys derive_child_keys(PrfId prf, ByteView sk_d, EspSuite suite, ByteView g_ir, ByteView ni,
                             ByteView nr) {
     const Secret seed = join({g_ir, ni, nr});
-    const Secret keymat = prf_plus(prf, sk_d, seed.view(), 2 * (key_len(suite) + kSaltLen));
+    const Secret keymat = prf_plus(prf, sk_d, seed.view(), 2 * keymat_len(suite));
     std::size_t at = 0;
     ChildKeys keys;
     keys.to_responder = sa_key(suite, keymat, at);
@@ -73,6 +81,7 @@ ChildKeys derive_child_keys(PrfId prf, ByteView sk_d, EspSuite suite, ByteView g
 
 void zeroise(SaKey& key) {
     oegate::zeroise(key.key);
+    oegate::zeroise(key.auth_key);
     oegate::zeroise(key.salt);
 }
 

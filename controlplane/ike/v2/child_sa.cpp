@@ -42,6 +42,13 @@ std::string describe(const wire::TrafficSelectors* list) {
     return text.empty() ? "nothing" : text;
 }
 
+/// When a translator is on the path ESP goes in UDP, to the port that the peer's IKE comes
+/// from (RFC 7296 §2.23). Never port 500, where ESP could not be told from IKE.
+UdpPorts udp_of(const IkeSa& sa) {
+    constexpr std::uint16_t kNatT = 4500;
+    return sa.nat ? UdpPorts{kNatT, sa.remote.port == 500 ? kNatT : sa.remote.port} : UdpPorts{};
+}
+
 void forget_negotiation(Child& child) {
     child.dh.reset();
     child.offer = {};
@@ -114,12 +121,6 @@ ChildEvent judge_answer(Turn& turn, Child& child, const wire::Payloads& payloads
         turn.detail = "the peer answered with transport mode; only tunnel mode was offered";
         return ChildEvent::unacceptable;
     }
-    if (turn.sa.nat) {
-        turn.detail =
-            "an address translator is on the path and UDP-encapsulated ESP is not supported yet; "
-            "give the gateway an address of its own outside the translator";
-        return ChildEvent::unacceptable;
-    }
     if (child.first) return ChildEvent::accepted;
     const auto* nonce = payloads.find<wire::Nonce>();
     const auto* ke = payloads.find<wire::KeyExchange>();
@@ -153,7 +154,7 @@ wire::NotifyType accept_offer(Turn& turn, Child& child) {
                            : std::optional<std::uint16_t>(static_cast<std::uint16_t>(child.group));
     const auto choice = wire::choose_esp(child.offer, turn.core.settings.ike, group, first, child.spi_in);
     if (!choice) {
-        turn.detail = "no ESP proposal in common (AES-GCM-16 with 128 or 256 bits is needed)";
+        turn.detail = "no ESP proposal in common (ours: ike.suites and ike.esn)";
         return wire::NotifyType::no_proposal_chosen;
     }
     child.suite = choice->suite;
@@ -198,6 +199,8 @@ void hand_over(Turn& turn) {
                          .spi_out = child.spi_out,
                          .inbound = child.initiator ? keys.to_initiator : keys.to_responder,
                          .outbound = child.initiator ? keys.to_responder : keys.to_initiator,
+                         .esn = child.suite.esn,
+                         .udp = udp_of(sa),
                          .lowest_nonce = child.lowest_nonce};
     zeroise(keys.to_initiator);
     zeroise(keys.to_responder);

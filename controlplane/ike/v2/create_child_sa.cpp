@@ -52,11 +52,6 @@ Judged judge(Turn& turn) {
     const auto pair = narrow_to_pair(payloads);
     if (!pair)
         return {wire::NotifyType::ts_unacceptable, "TSi and TSr name no single host pair", nullptr, {}};
-    if (turn.sa.nat)
-        return {wire::NotifyType::ts_unacceptable,
-                "an address translator is on the path and UDP-encapsulated ESP is not supported yet",
-                nullptr,
-                {}};
     if (const auto* rekey = payloads.notify(wire::NotifyType::rekey_sa))
         return judge_rekey(turn, *rekey, *pair);
     if (turn.sa.children.size() >= kMaxChildren || turn.core.too_many_children(turn.sa))

@@ -177,7 +177,7 @@ void compute_initiator_auth(Turn& turn) {
 
 bool first_offer_ok(Core& core, const IkeSa& sa) {
     const auto* offer = sa.auth_payloads.find<wire::Sa>();
-    return !sa.nat && offer != nullptr && narrow_to_pair(sa.auth_payloads).has_value() &&
+    return offer != nullptr && narrow_to_pair(sa.auth_payloads).has_value() &&
            wire::choose_esp(*offer, core.settings.ike, std::nullopt, true, 0).has_value();
 }
 
@@ -439,15 +439,12 @@ void open_first_child(Turn& turn) {
 void refuse_first_child(Turn& turn) {
     IkeSa& sa = turn.sa;
     const auto* offer = sa.auth_payloads.find<wire::Sa>();
-    if (sa.nat) {
-        turn.notify = wire::NotifyType::ts_unacceptable;
-        turn.detail = "an address translator is on the path and UDP-encapsulated ESP is not supported yet";
-    } else if (!narrow_to_pair(sa.auth_payloads)) {
+    if (!narrow_to_pair(sa.auth_payloads)) {
         turn.notify = wire::NotifyType::ts_unacceptable;
         turn.detail = "TSi and TSr name no single host pair";
     } else if (!wire::choose_esp(*offer, turn.core.settings.ike, std::nullopt, true, 0)) {
         turn.notify = wire::NotifyType::no_proposal_chosen;
-        turn.detail = "no ESP proposal in common (AES-GCM-16 with 128 or 256 bits is needed)";
+        turn.detail = "no ESP proposal in common (ours: ike.suites and ike.esn)";
     }
     turn.core.notice(Notice::Level::warning, sa.remote,
                      fmt::format("child asked for by {} refused with {}: {}", sa.peer.text(),

@@ -39,10 +39,20 @@ enum class ProtocolId : std::uint8_t { none = 0, ike = 1, ah = 2, esp = 3 };  //
 
 enum class TransformType : std::uint8_t { encr = 1, prf = 2, integ = 3, dh = 4, esn = 5 };  // §3.3.2
 
-inline constexpr std::uint16_t kEncrAesGcm16 = 20;  // RFC 5282 §7.2, RFC 4106
+inline constexpr std::uint16_t kEncr3des = 3;               // RFC 2451
+inline constexpr std::uint16_t kEncrNull = 11;              // RFC 2410
+inline constexpr std::uint16_t kEncrAesCbc = 12;            // RFC 3602
+inline constexpr std::uint16_t kEncrAesGcm16 = 20;          // RFC 5282 §7.2, RFC 4106
+inline constexpr std::uint16_t kEncrChacha20Poly1305 = 28;  // RFC 7634 §4
 inline constexpr std::uint16_t kIntegNone = 0;
+inline constexpr std::uint16_t kIntegHmacMd596 = 1;       // RFC 2403
+inline constexpr std::uint16_t kIntegHmacSha196 = 2;      // RFC 2404
+inline constexpr std::uint16_t kIntegHmacSha256128 = 12;  // RFC 4868
+inline constexpr std::uint16_t kIntegHmacSha384192 = 13;
+inline constexpr std::uint16_t kIntegHmacSha512256 = 14;
 inline constexpr std::uint16_t kDhNone = 0;
 inline constexpr std::uint16_t kEsnNone = 0;              // 32-bit sequence numbers on the wire
+inline constexpr std::uint16_t kEsnYes = 1;               // 64 bits, RFC 4303 §2.2.1
 inline constexpr std::uint16_t kAttributeKeyLength = 14;  // RFC 7296 §3.3.5, in bits
 
 enum class PrfId : std::uint16_t { hmac_sha2_256 = 5, hmac_sha2_384 = 6, hmac_sha2_512 = 7 };  // RFC 4868

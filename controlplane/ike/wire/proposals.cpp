@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -23,8 +25,42 @@ std::uint16_t number(DhGroup group) {
     return static_cast<std::uint16_t>(group);
 }
 
+bool is_gcm(EspSuite suite) {
+    return suite == EspSuite::aes_gcm_16_128 || suite == EspSuite::aes_gcm_16_256;
+}
+
+/// Ciphers with one key length have no Key Length attribute (RFC 7296 §3.3.5).
 Transform encr(EspSuite suite) {
-    return {TransformType::encr, kEncrAesGcm16, key_bits(suite), false};
+    if (is_gcm(suite)) return {TransformType::encr, kEncrAesGcm16, key_bits(suite), false};
+    if (suite == EspSuite::chacha20_poly1305) return {TransformType::encr, kEncrChacha20Poly1305, 0, false};
+    if (key_len(suite) == 0) return {TransformType::encr, kEncrNull, 0, false};
+    if (facts(suite).block_len == 8) return {TransformType::encr, kEncr3des, 0, false};
+    return {TransformType::encr, kEncrAesCbc, key_bits(suite), false};
+}
+
+/// kIntegNone for an AEAD.
+std::uint16_t integ(EspSuite suite) {
+    switch (facts(suite).auth_key_len) {
+        case 0:
+            return kIntegNone;
+        case 16:
+            return kIntegHmacMd596;
+        case 20:
+            return kIntegHmacSha196;
+        case 32:
+            return kIntegHmacSha256128;
+        case 48:
+            return kIntegHmacSha384192;
+        default:
+            return kIntegHmacSha512256;
+    }
+}
+
+std::vector<EspSuite> ike_ciphers(const config::Ike& config) {
+    std::vector<EspSuite> some;
+    std::copy_if(config.suites.begin(), config.suites.end(), std::back_inserter(some), is_gcm);
+    if (some.empty()) some = {EspSuite::aes_gcm_16_128, EspSuite::aes_gcm_16_256};
+    return some;
 }
 Transform plain(TransformType type, std::uint16_t id) {
     return {type, id, 0, false};
@@ -74,9 +110,29 @@ struct Picker {
     }
     /// For a type whose absence means NONE: acceptable if absent or NONE is offered.
     bool take_none(TransformType type) { return !offers_type(offer, type) || take(plain(type, 0)); }
+    /// The cipher of an IKE SA.
     std::optional<EspSuite> take_cipher(const config::Ike& config) {
-        for (EspSuite suite : config.suites)
-            if (take(encr(suite))) return suite;
+        for (EspSuite suite : ike_ciphers(config))
+            if (take(encr(suite)) && take_none(TransformType::integ)) return suite;
+        return std::nullopt;
+    }
+    /// Cipher and integrity of a child: both must be there, an AEAD's must not.
+    std::optional<EspSuite> take_suite(const config::Ike& config) {
+        for (EspSuite suite : config.suites) {
+            if (!offers(offer, encr(suite))) continue;
+            const Transform wanted = plain(TransformType::integ, integ(suite));
+            const bool none = is_aead(suite) && !offers_type(offer, TransformType::integ);
+            if (!none && !offers(offer, wanted)) continue;
+            take(encr(suite));
+            if (!none) take(wanted);
+            return suite;
+        }
+        return std::nullopt;
+    }
+    /// 64 bits where both may.
+    std::optional<bool> take_esn(const config::Ike& config) {
+        if (config.esn && take(plain(TransformType::esn, kEsnYes))) return true;
+        if (take(plain(TransformType::esn, kEsnNone))) return false;
         return std::nullopt;
     }
     std::optional<DhGroup> take_group(const config::Ike& config, std::optional<std::uint16_t> preferred) {
@@ -99,7 +155,7 @@ std::optional<IkeChoice> choose_from(const Proposal& offer, const config::Ike& c
     const auto cipher = picker.take_cipher(config);
     const auto prf = std::find_if(kPrfs.begin(), kPrfs.end(),
                                   [&](PrfId p) { return picker.take(plain(TransformType::prf, number(p))); });
-    if (!cipher || prf == kPrfs.end() || !picker.take_none(TransformType::integ)) return std::nullopt;
+    if (!cipher || prf == kPrfs.end()) return std::nullopt;
     const auto group = picker.take_group(config, ke_group);
     if (!group || offers_type(offer, TransformType::esn)) return std::nullopt;
     choice.suite = {key_bits(*cipher), *prf, *group};
@@ -126,12 +182,14 @@ std::optional<ChildChoice> choose_from(const Proposal& offer, const config::Ike&
         return std::nullopt;
     Picker picker(offer);
     ChildChoice choice;
-    const auto cipher = picker.take_cipher(config);
-    if (!cipher || !picker.take_none(TransformType::integ)) return std::nullopt;
+    const auto suite = picker.take_suite(config);
+    if (!suite) return std::nullopt;
     if (!in_ike_auth && !choose_child_group(picker, config, ke_group, choice.suite.group))
         return std::nullopt;
-    if (!picker.take(plain(TransformType::esn, kEsnNone))) return std::nullopt;
-    choice.suite.esp = *cipher;
+    const auto esn = picker.take_esn(config);
+    if (!esn) return std::nullopt;
+    choice.suite.esp = *suite;
+    choice.suite.esn = *esn;
     choice.spi = static_cast<std::uint32_t>(spi_number(offer.spi));
     picker.answer.spi = spi_bytes(our_spi, 4);
     choice.answer.proposals.push_back(std::move(picker.answer));
@@ -185,15 +243,16 @@ std::string IkeSuite::text() const {
 }
 
 std::string ChildSuite::text() const {
-    const std::string cipher = fmt::format("aes{}-gcm16", key_len(esp) * 8);
-    return group ? fmt::format("{}/{}", cipher, group_name(*group)) : cipher;
+    std::string text(to_text(esp));
+    if (group) text += fmt::format("/{}", group_name(*group));
+    return esn ? text + "/esn" : text;
 }
 
 Sa offer_ike(const config::Ike& config, std::uint64_t spi) {
     Proposal proposal;
     proposal.protocol = ProtocolId::ike;
     proposal.spi = spi_bytes(spi, spi ? 8 : 0);
-    for (EspSuite suite : config.suites) proposal.transforms.push_back(encr(suite));
+    for (EspSuite suite : ike_ciphers(config)) proposal.transforms.push_back(encr(suite));
     for (PrfId prf : kPrfs) proposal.transforms.push_back(plain(TransformType::prf, number(prf)));
     for (DhGroup group : config.groups)
         proposal.transforms.push_back(plain(TransformType::dh, number(group)));
@@ -201,15 +260,25 @@ Sa offer_ike(const config::Ike& config, std::uint64_t spi) {
 }
 
 Sa offer_esp(const config::Ike& config, std::uint32_t spi, bool with_groups) {
-    Proposal proposal;
-    proposal.protocol = ProtocolId::esp;
-    proposal.spi = spi_bytes(spi, 4);
-    for (EspSuite suite : config.suites) proposal.transforms.push_back(encr(suite));
-    if (with_groups)
-        for (DhGroup group : config.groups)
-            proposal.transforms.push_back(plain(TransformType::dh, number(group)));
-    proposal.transforms.push_back(plain(TransformType::esn, kEsnNone));
-    return Sa{{std::move(proposal)}};
+    Sa offer;
+    for (EspSuite first : config.suites) {
+        const auto same = [&](EspSuite other) { return integ(other) == integ(first); };
+        if (*std::find_if(config.suites.begin(), config.suites.end(), same) != first) continue;
+        Proposal proposal;
+        proposal.number = static_cast<std::uint8_t>(offer.proposals.size() + 1);
+        proposal.protocol = ProtocolId::esp;
+        proposal.spi = spi_bytes(spi, 4);
+        for (EspSuite suite : config.suites)
+            if (same(suite)) proposal.transforms.push_back(encr(suite));
+        if (!is_aead(first)) proposal.transforms.push_back(plain(TransformType::integ, integ(first)));
+        if (with_groups)
+            for (DhGroup group : config.groups)
+                proposal.transforms.push_back(plain(TransformType::dh, number(group)));
+        if (config.esn) proposal.transforms.push_back(plain(TransformType::esn, kEsnYes));
+        proposal.transforms.push_back(plain(TransformType::esn, kEsnNone));
+        offer.proposals.push_back(std::move(proposal));
+    }
+    return offer;
 }
 
 std::optional<IkeChoice> choose_ike(const Sa& offer, const config::Ike& config, std::uint16_t ke_group,
@@ -266,10 +335,17 @@ Result<ChildChoice, AnswerError> check_esp_answer(const Sa& offer, const Sa& ans
     const Proposal& proposal = **chosen;
     if (proposal.protocol != ProtocolId::esp) return fail(AnswerError::protocol);
     const Transform* cipher = chosen_of(proposal, TransformType::encr);
+    const Transform* integrity = chosen_of(proposal, TransformType::integ);
     const Transform* group = chosen_of(proposal, TransformType::dh);
+    const Transform* esn = chosen_of(proposal, TransformType::esn);
     if (!cipher) return fail(AnswerError::transforms);
+    const auto suite = std::find_if(kEspSuites.begin(), kEspSuites.end(), [&](const EspSuiteFacts& f) {
+        return encr(f.suite) == *cipher && integ(f.suite) == (integrity ? integrity->id : kIntegNone);
+    });
+    if (suite == kEspSuites.end()) return fail(AnswerError::transforms);
     ChildChoice choice;
-    choice.suite.esp = cipher->key_bits == 256 ? EspSuite::aes_gcm_16_256 : EspSuite::aes_gcm_16_128;
+    choice.suite.esp = suite->suite;
+    choice.suite.esn = esn != nullptr && esn->id == kEsnYes;
     if (group && group->id != kDhNone) choice.suite.group = static_cast<DhGroup>(group->id);
     choice.spi = static_cast<std::uint32_t>(spi_number(proposal.spi));
     if (choice.spi < kFirstSpi) return fail(AnswerError::spi);

@@ -1,6 +1,7 @@
 // Which algorithms: what we offer, what a responder takes from an offer, whether an
-// initiator accepts the answer (RFC 7296 §2.7, §3.3). AES-GCM-16 for IKE (RFC 5282)
-// and ESP (RFC 4106), PRFs of RFC 4868, groups 14 and 31; no ESN is negotiated yet.
+// initiator accepts the answer (RFC 7296 §2.7, §3.3). AES-GCM-16 for IKE (RFC 5282),
+// every suite of the contract for ESP with 64-bit sequence numbers or without, PRFs of
+// RFC 4868, groups 14 and 31.
 #pragma once
 
 #include <optional>
@@ -25,14 +26,18 @@ struct IkeSuite {
 struct ChildSuite {
     EspSuite esp = EspSuite::aes_gcm_16_128;
     std::optional<config::DhGroup> group;  // PFS: a KE exchange belongs to it
+    bool esn = false;
     std::string text() const;
     bool operator==(const ChildSuite&) const = default;
 };
 
-/// One proposal with everything the configuration allows, preferred first.
+/// One proposal with everything the configuration allows, preferred first. An IKE SA has
+/// AES-GCM only: what else is configured is for children; without one, both key lengths.
 /// spi: our new SPI for an IKE rekey, 0 in IKE_SA_INIT.
 Sa offer_ike(const config::Ike& config, std::uint64_t spi = 0);
-/// with_groups: CREATE_CHILD_SA (PFS); without: the child of IKE_AUTH.
+/// A proposal for each integrity algorithm, with the ciphers that are configured with it:
+/// a combined-mode cipher needs one of its own (RFC 7296 §3.3), and no pair is offered that
+/// is not configured. with_groups: CREATE_CHILD_SA (PFS); without: the child of IKE_AUTH.
 Sa offer_esp(const config::Ike& config, std::uint32_t spi, bool with_groups);
 
 /// What a responder takes from an offer.

@@ -311,8 +311,8 @@ TEST_CASE("offers: what an IKE SA and a child are offered") {
     CHECK(ike.proposals[0].spi.empty());
     CHECK(ike.proposals[0].transforms.size() == 2 + 3 + 2);
     CHECK(offer_ike(config, 5).proposals[0].spi == hex("0000000000000005"));
-    CHECK(offer_esp(config, 0x1234, false).proposals[0].transforms.size() == 2 + 1);
-    CHECK(offer_esp(config, 0x1234, true).proposals[0].transforms.size() == 2 + 2 + 1);
+    CHECK(offer_esp(config, 0x1234, false).proposals[0].transforms.size() == 2 + 2);
+    CHECK(offer_esp(config, 0x1234, true).proposals[0].transforms.size() == 2 + 2 + 2);
 }
 
 TEST_CASE("responder: takes one of each type by its own order") {
@@ -399,13 +399,87 @@ TEST_CASE("children: with and without PFS") {
     CHECK(choose_esp(optional, config, 31, false, 0x2002)->suite.group == config::DhGroup::curve25519);
 
     Sa esn = plain;
-    esn.proposals[0].transforms.back().id = 1;
+    esn.proposals[0].transforms.pop_back();
+    CHECK(choose_esp(esn, config, std::nullopt, true, 0x2002)->suite.esn);
+    config.esn = false;
     CHECK_FALSE(choose_esp(esn, config, std::nullopt, true, 0x2002));
+    CHECK_FALSE(choose_esp(plain, config, std::nullopt, true, 0x2002)->suite.esn);
     Sa reserved = offer_esp(config, 255, false);
     CHECK_FALSE(choose_esp(reserved, config, std::nullopt, true, 0x2002));
     Sa ah = plain;
     ah.proposals[0].protocol = ProtocolId::ah;
     CHECK_FALSE(choose_esp(ah, config, std::nullopt, true, 0x2002));
+}
+
+TEST_CASE("children: every suite is offered, chosen and accepted, with ESN and without") {
+    for (const EspSuiteFacts& f : kEspSuites)
+        for (const bool ours : {false, true})
+            for (const bool theirs : {false, true}) {
+                CAPTURE(f.name, ours, theirs);
+                config::Ike initiator, responder;
+                initiator.suites = {f.suite};
+                initiator.esn = ours;
+                responder.suites.clear();
+                for (const EspSuiteFacts& any : kEspSuites) responder.suites.push_back(any.suite);
+                responder.esn = theirs;
+                const Sa offer = offer_esp(initiator, 0x1001, true);
+                REQUIRE(offer.proposals.size() == 1);
+                const auto choice = choose_esp(offer, responder, 31, false, 0x2002);
+                REQUIRE(choice);
+                CHECK(choice->suite.esp == f.suite);
+                CHECK(choice->suite.esn == (ours && theirs));
+                Writer out;
+                choice->answer.serialise(out);
+                const auto parsed = Sa::parse(out.view());
+                REQUIRE(parsed);
+                const auto accepted = check_esp_answer(offer, *parsed);
+                REQUIRE(accepted);
+                CHECK(accepted->suite == choice->suite);
+            }
+}
+
+TEST_CASE("children: no pair of cipher and integrity is offered that is not configured") {
+    config::Ike config;
+    config.suites = {EspSuite::aes_gcm_16_256, EspSuite::aes_cbc_256_sha512_256, EspSuite::chacha20_poly1305,
+                     EspSuite::aes_cbc_128_sha256_128, EspSuite::null_sha512_256};
+    const Sa offer = offer_esp(config, 0x1001, false);
+    REQUIRE(offer.proposals.size() == 3);
+    CHECK(offer.proposals[0].transforms.size() == 2 + 2);      // both AEADs
+    CHECK(offer.proposals[1].transforms.size() == 2 + 1 + 2);  // AES-256 and NULL with SHA-512
+    CHECK(offer.proposals[2].transforms.size() == 1 + 1 + 2);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(offer.proposals[i].number == i + 1);
+
+    // Answers that mix them, or leave a part out, are no choice from the offer.
+    config::Ike only = config;
+    only.suites = {EspSuite::aes_cbc_128_sha256_128};
+    const Sa good = choose_esp(offer, only, std::nullopt, true, 0x2002)->answer;
+    CHECK(check_esp_answer(offer, good)->suite.esp == EspSuite::aes_cbc_128_sha256_128);
+    Sa without = good, mixed = good;
+    std::erase_if(without.proposals[0].transforms,
+                  [](const Transform& t) { return t.type == TransformType::integ; });
+    CHECK_FALSE(check_esp_answer(offer, without));
+    for (Transform& t : mixed.proposals[0].transforms)
+        if (t.type == TransformType::integ) t.id = kIntegHmacSha512256;
+    CHECK_FALSE(check_esp_answer(offer, mixed));
+    only.suites = {EspSuite::aes_cbc_128_sha384_192};
+    CHECK_FALSE(choose_esp(offer, only, std::nullopt, true, 0x2002));
+    // A stranger's CBC without integrity, and GCM with one.
+    Sa bare = good;
+    std::erase_if(bare.proposals[0].transforms,
+                  [](const Transform& t) { return t.type == TransformType::integ; });
+    only.suites = {EspSuite::aes_cbc_128_sha256_128};
+    CHECK_FALSE(choose_esp(bare, only, std::nullopt, true, 0x2002));
+    Sa both = offer_esp(config::Ike{}, 0x1001, false);
+    both.proposals[0].transforms.push_back({TransformType::integ, kIntegHmacSha256128, 0, false});
+    CHECK_FALSE(choose_esp(both, config::Ike{}, std::nullopt, true, 0x2002));
+}
+
+TEST_CASE("offers: an IKE SA keeps to AES-GCM whatever its children use") {
+    config::Ike config;
+    config.suites = {EspSuite::chacha20_poly1305, EspSuite::aes_cbc_128_sha256_128};
+    CHECK(choose_ike(offer_ike(config), config, 31)->suite.key_bits == 128);
+    config.suites.push_back(EspSuite::aes_gcm_16_256);
+    CHECK(choose_ike(offer_ike(config), config, 31)->suite.key_bits == 256);
 }
 
 TEST_CASE("initiator: an answer that is no choice from the offer is refused") {
