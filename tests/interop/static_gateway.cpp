@@ -1,15 +1,17 @@
-// A data plane with static SAs and neighbours and no control plane, for esp-uml.sh:
-// Alice (192.1.0.65, 2001:db8:a::65) inside, a Linux kernel with ESP outside.
+// A data plane with static SAs and neighbours and no control plane, for esp-uml.sh and
+// esp-uml-suites.sh: Alice (192.1.0.65, 2001:db8:a::65) inside, a Linux kernel with ESP
+// outside.
 //
-//   static_gateway INSIDE_DEVICE OUTSIDE_DEVICE ALICE_MAC PEER_MAC
+//   static_gateway INSIDE_DEVICE OUTSIDE_DEVICE ALICE_MAC PEER_MAC [TUNNELS]
 //
+// TUNNELS has a line for each: slot, Alice's and the other end's inner address, suite, ESN,
+// UDP (0 or 1 each), outer family (4 or 6). Without it, four tunnels of AES-GCM.
 // Says "ready", runs until standard input ends, then prints packets and drops.
-#include <poll.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
-#include <unistd.h>
 
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 
 #include "contract/command.hpp"
@@ -41,7 +43,8 @@ config::Config configuration(const char* inside, const char* outside) {
                             outside,
                             0,
                             1500,
-                            {{at("192.1.1.4"), *Prefix::parse("192.1.1.0/24")}}});
+                            {{at("192.1.1.4"), *Prefix::parse("192.1.1.0/24")},
+                             {at("2001:db8:ff::4"), *Prefix::parse("2001:db8:ff::/64")}}});
     return c;
 }
 
@@ -50,7 +53,9 @@ SaKey key_of(EspSuite suite, std::uint8_t first) {
     SaKey key;
     key.suite = suite;
     for (std::size_t i = 0; i < key_len(suite); ++i) key.key[i] = static_cast<std::uint8_t>(first + i);
-    key.salt = {0xaa, 0xbb, 0xcc, first};
+    for (std::size_t i = 0; i < facts(suite).auth_key_len; ++i)
+        key.auth_key[i] = static_cast<std::uint8_t>(first + 0x80 + i);
+    if (is_aead(suite)) key.salt = {0xaa, 0xbb, 0xcc, first};
     return key;
 }
 
@@ -59,24 +64,51 @@ void post(Dataplane& dataplane, Command command) {
     }
 }
 
+struct Form {
+    EspSuite suite = EspSuite::aes_gcm_16_128;
+    bool esn = false, udp = false, outer6 = false;
+};
+
 void tunnel(Dataplane& dataplane, std::uint32_t slot, const char* source, const char* destination,
-            EspSuite suite) {
+            const Form& form) {
     const Pair pair{at(source), at(destination)};
+    const Address local = at(form.outer6 ? "2001:db8:ff::4" : "192.1.1.4");
+    const Address remote = at(form.outer6 ? "2001:db8:ff::6" : "192.1.1.6");
+    const UdpPorts udp = form.udp ? UdpPorts{4500, 4500} : UdpPorts{};
+    const EspSuite suite = form.suite;
     const auto first = static_cast<std::uint8_t>(0x10 * (slot + 1));
     const SaKey out_key = key_of(suite, first), in_key = key_of(suite, static_cast<std::uint8_t>(first + 8));
     const SaRef ref{slot, 1};
     post(dataplane, Command(InstallInbound{ref,
                                            pair.reversed(),
-                                           at("192.1.1.4"),
-                                           at("192.1.1.6"),
+                                           local,
+                                           remote,
                                            Spi::make(1, 0, slot),
                                            in_key,
                                            {},
                                            1024,
-                                           false}));
-    post(dataplane, Command(InstallOutbound{
-                        ref, pair, at("192.1.1.4"), at("192.1.1.6"), 0x2000 + slot, out_key, {}, 0}));
+                                           false,
+                                           form.esn,
+                                           udp}));
+    post(dataplane,
+         Command(InstallOutbound{ref, pair, local, remote, 0x2000 + slot, out_key, {}, 0, form.esn, udp}));
     post(dataplane, Command(SetPolicy{pair, FlowState::encrypt, ClassKind::oe_paranoid, 0, ref, 0}));
+}
+
+bool read_tunnels(Dataplane& dataplane, const char* path) {
+    std::ifstream in(path);
+    std::uint32_t slot = 0;
+    std::string source, destination, suite;
+    Form form;
+    int outer = 4;
+    while (in >> slot >> source >> destination >> suite >> form.esn >> form.udp >> outer) {
+        const auto known = esp_suite_from_text(suite);
+        if (!known) return false;
+        form.suite = *known;
+        form.outer6 = outer == 6;
+        tunnel(dataplane, slot, source.c_str(), destination.c_str(), form);
+    }
+    return in.eof();
 }
 
 bool prepare(Dataplane& dataplane, const char* alice_mac, const char* peer_mac) {
@@ -84,6 +116,7 @@ bool prepare(Dataplane& dataplane, const char* alice_mac, const char* peer_mac) 
         {*Prefix::parse("192.1.0.0/24"), std::nullopt, 0},
         {*Prefix::parse("2001:db8:a::/64"), std::nullopt, 0},
         {*Prefix::parse("192.1.1.0/24"), std::nullopt, 1},
+        {*Prefix::parse("2001:db8:ff::/64"), std::nullopt, 1},
         {*Prefix::parse("192.3.0.0/24"), at("192.1.1.6"), 1},
         {*Prefix::parse("2001:db8:d::/64"), at("2001:db8:ff::6"), 1},
     };
@@ -94,10 +127,11 @@ bool prepare(Dataplane& dataplane, const char* alice_mac, const char* peer_mac) 
     return tables.set_routes(routes) && tables.set_classes(classes, ClassKind::deny) &&
            tables.set_neighbour(0, at("192.1.0.65"), alice) &&
            tables.set_neighbour(0, at("2001:db8:a::65"), alice) &&
-           tables.set_neighbour(1, at("192.1.1.6"), MacAddress::parse(peer_mac).value());
+           tables.set_neighbour(1, at("192.1.1.6"), MacAddress::parse(peer_mac).value()) &&
+           tables.set_neighbour(1, at("2001:db8:ff::6"), MacAddress::parse(peer_mac).value());
 }
 
-int run(char** argument) {
+int run(int argc, char** argument) {
     auto dataplane = Dataplane::start(configuration(argument[1], argument[2]), {0x1234, 0x5678});
     if (!dataplane) {
         std::cerr << dataplane.error() << "\n";
@@ -106,16 +140,16 @@ int run(char** argument) {
     Dataplane& d = **dataplane;
     d.refresh_links();
     if (!prepare(d, argument[3], argument[4])) return 1;
-    tunnel(d, 0, "192.1.0.65", "192.3.0.68", EspSuite::aes_gcm_16_128);
-    tunnel(d, 1, "192.1.0.65", "192.3.0.69", EspSuite::aes_gcm_16_256);
-    tunnel(d, 2, "2001:db8:a::65", "2001:db8:d::68", EspSuite::aes_gcm_16_128);
-    tunnel(d, 3, "2001:db8:a::65", "2001:db8:d::69", EspSuite::aes_gcm_16_256);
+    if (argc == 6) {
+        if (!read_tunnels(d, argument[5])) return 1;
+    } else {
+        tunnel(d, 0, "192.1.0.65", "192.3.0.68", {EspSuite::aes_gcm_16_128});
+        tunnel(d, 1, "192.1.0.65", "192.3.0.69", {EspSuite::aes_gcm_16_256});
+        tunnel(d, 2, "2001:db8:a::65", "2001:db8:d::68", {EspSuite::aes_gcm_16_128});
+        tunnel(d, 3, "2001:db8:a::65", "2001:db8:d::69", {EspSuite::aes_gcm_16_256});
+    }
     std::cout << "ready" << std::endl;
-    // A NIC's link comes up while we serve.
-    for (pollfd in{STDIN_FILENO, POLLIN, 0};;) {
-        char rest[256];
-        if (poll(&in, 1, 100) != 0 && read(STDIN_FILENO, rest, sizeof rest) <= 0) break;
-        d.refresh_links();
+    for (std::string line; std::getline(std::cin, line);) {
     }
     d.stop();
     for (const InterfaceStatus& interface : d.observer().interfaces()) {
@@ -135,8 +169,8 @@ int run(char** argument) {
 }  // namespace oegate
 
 int main(int argc, char** argv) {
-    if (argc != 5) return 2;
-    const int status = oegate::run(argv);
+    if (argc != 5 && argc != 6) return 2;
+    const int status = oegate::run(argc, argv);
     oegate::leave_eal();
     return status;
 }

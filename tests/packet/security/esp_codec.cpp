@@ -1,18 +1,23 @@
 // The encrypt and decrypt stages as a filter, for tests/packet/security/esp_scapy.py:
 // each line on standard input is one SA and one datagram, each answer one line.
 //
-//   seal SUITE KEY SALT SPI LOCAL REMOTE SRC DST COUNT INNER  → COUNT outer datagrams
-//   open SUITE KEY SALT LOCAL REMOTE SRC DST OUTER            → the inner datagram
+//   seal SA LOCAL REMOTE SRC DST SPI SENT COUNT INNER  → COUNT outer datagrams
+//   open SA LOCAL REMOTE SRC DST HIGHEST OUTER         → the inner datagram
 //
-// SUITE is 128 or 256; bytes are hexadecimal; SRC and DST are the selectors. For open,
-// the SPI is taken from OUTER. A packet that dies answers "drop REASON".
+// SA is: suite, key, integrity key, salt, ESN (0 or 1), UDP (0 or 1). Bytes are
+// hexadecimal, "-" for none; SRC and DST are the selectors; SENT and HIGHEST the sequence
+// number so far. For open, the SPI is taken from OUTER, which comes in as a datagram to us
+// does. A packet that dies answers "drop REASON".
 #include <iostream>
 #include <sstream>
+#include <stdexcept>
 
 #include "port/dataplane.hpp"
 #include "port/parts.hpp"
+#include "stages/local.hpp"
 #include "stages/parse.hpp"
 #include "worker/security.hpp"
+#include "worker/security_state.hpp"
 
 namespace oegate {
 namespace {
@@ -25,7 +30,7 @@ config::Config configuration() {
     c.dataplane.lcores = {0};
     c.dataplane.flows_per_worker = 1024;
     c.dataplane.sas_per_worker = 64;
-    c.interfaces.push_back({"wire", InterfaceRole::outside, "net_null0", 0, 1500, {}});
+    c.interfaces.push_back({"wire", InterfaceRole::outside, "net_null0", 0, 9500, {}});
     return c;
 }
 
@@ -53,15 +58,6 @@ std::string answer(Worker& worker, Burst& out) {
     return text;
 }
 
-void read_key(std::istream& in, SaKey& key) {
-    std::string suite, bytes, salt;
-    in >> suite >> bytes >> salt;
-    key.suite = suite == "128" ? EspSuite::aes_gcm_16_128 : EspSuite::aes_gcm_16_256;
-    const Bytes key_bytes = from_hex(bytes).value(), salt_bytes = from_hex(salt).value();
-    std::copy_n(key_bytes.begin(), key_len(key.suite), key.key.begin());
-    std::copy_n(salt_bytes.begin(), 4, key.salt.begin());
-}
-
 Address read_address(std::istream& in) {
     std::string text;
     in >> text;
@@ -71,22 +67,41 @@ Address read_address(std::istream& in) {
 Bytes read_bytes(std::istream& in) {
     std::string text;
     in >> text;
-    return from_hex(text).value();
+    return text == "-" ? Bytes() : from_hex(text).value();
+}
+
+template <class Install>
+void read_sa(std::istream& in, Install& sa) {
+    std::string suite;
+    bool udp = false;
+    in >> suite;
+    sa.key.suite = esp_suite_from_text(suite).value();
+    const auto fill = [&](auto& to, std::size_t len) {
+        const Bytes bytes = read_bytes(in);
+        if (bytes.size() != len) throw std::runtime_error("a key of the wrong length");
+        std::copy(bytes.begin(), bytes.end(), to.begin());
+    };
+    fill(sa.key.key, key_len(sa.key.suite));
+    fill(sa.key.auth_key, facts(sa.key.suite).auth_key_len);
+    fill(sa.key.salt, facts(sa.key.suite).salt_len);
+    in >> sa.esn >> udp;
+    if (udp) sa.udp = {4500, 4500};
+    sa.local = read_address(in);
+    sa.remote = read_address(in);
+    sa.pair.source = read_address(in);
+    sa.pair.destination = read_address(in);
 }
 
 std::string seal(Worker& worker, std::istream& in) {
     InstallOutbound sa{};
     sa.ref = {kSlot, 1};
-    read_key(in, sa.key);
-    in >> sa.spi;
-    sa.local = read_address(in);
-    sa.remote = read_address(in);
-    sa.pair.source = read_address(in);
-    sa.pair.destination = read_address(in);
+    read_sa(in, sa);
     unsigned count = 0;
-    in >> count;
+    std::uint64_t sent = 0;
+    in >> sa.spi >> sent >> count;
     const Bytes inner = read_bytes(in);
     apply(worker, Command(sa));
+    worker.security->sad.outbound(sa.ref)->sequence.sent = sent;
     Burst burst, out;
     for (unsigned i = 0; i < count; ++i) {
         rte_mbuf* packet = packet_of(worker, inner);
@@ -100,23 +115,23 @@ std::string seal(Worker& worker, std::istream& in) {
 
 std::string open(Worker& worker, std::istream& in) {
     InstallInbound sa{};
-    read_key(in, sa.key);
-    sa.local = read_address(in);
-    sa.remote = read_address(in);
-    sa.pair.source = read_address(in);
-    sa.pair.destination = read_address(in);
+    read_sa(in, sa);
+    std::uint64_t highest = 0;
+    in >> highest;
     const Bytes outer = read_bytes(in);
     rte_mbuf* packet = packet_of(worker, outer);
     if (packet == nullptr || parse_datagram(packet) != Drop::kCount) return "malformed";
-    const std::uint8_t* spi = data(packet) + meta(packet).header_len;
+    const std::uint8_t* spi = data(packet) + meta(packet).header_len + (sa.udp.used() ? 8 : 0);
     sa.spi = static_cast<std::uint32_t>(spi[0]) << 24 | static_cast<std::uint32_t>(spi[1]) << 16 |
              static_cast<std::uint32_t>(spi[2]) << 8 | spi[3];
     sa.ref = {Spi::slot(sa.spi), 1};
     sa.replay_window = 64;
     apply(worker, Command(sa));
-    Burst burst, out;
-    burst.push(packet);
-    decrypt(worker, burst, out);
+    worker.security->sad.inbound(sa.ref)->replay.highest = highest;
+    Burst ours, esp, out;
+    ours.push(packet);
+    local(worker, ours, esp);
+    decrypt(worker, esp, out);
     return answer(worker, out);
 }
 
