@@ -46,50 +46,6 @@ OuterTemplate make_outer(const Address& local, const Address& remote, UdpPorts u
     return outer;
 }
 
-Pair outer_pair(const OuterTemplate& outer) {
-    // Asked for each packet: whole words, and an IPv4 address in its mapped form.
-    if (outer.family == Family::ipv4) {
-        std::uint32_t words[2];
-        std::memcpy(words, outer.bytes.data() + offsetof(Ipv4Header, source), sizeof words);
-        const auto mapped = [](std::uint32_t word) {
-            return std::bit_cast<Address>(
-                std::array<std::uint64_t, 2>{0, std::uint64_t{word} << 32 | 0xffff0000u});
-        };
-        return {mapped(words[0]), mapped(words[1])};
-    }
-    Pair pair;
-    std::memcpy(&pair, outer.bytes.data() + offsetof(Ipv6Header, source), sizeof pair);
-    return pair;
-}
-
-void write_outer(std::uint8_t* at, const OuterTemplate& outer, std::size_t esp_len,
-                 std::uint8_t traffic_class, bool dont_fragment, std::uint16_t identification) {
-    const auto udp_len = static_cast<std::uint16_t>((outer.udp ? sizeof(UdpHeader) : 0) + esp_len);
-    if (outer.family == Family::ipv4) {
-        std::memcpy(at, outer.bytes.data(), sizeof(Ipv4Header));
-        auto* header = reinterpret_cast<Ipv4Header*>(at);
-        const std::uint32_t total = static_cast<std::uint32_t>(sizeof(Ipv4Header)) + udp_len;
-        const std::uint32_t fragment = dont_fragment ? Ipv4Header::kDontFragment : 0u;
-        header->tos = traffic_class;
-        header->total_length = Be16(static_cast<std::uint16_t>(total));
-        header->identification = Be16(identification);
-        header->fragment = Be16(static_cast<std::uint16_t>(fragment));
-        header->header_checksum = Be16(
-            checksum_finish(std::uint64_t{outer.sum} + traffic_class + total + identification + fragment));
-        if (!outer.udp) return;
-    } else {
-        std::memcpy(at, outer.bytes.data(), sizeof(Ipv6Header));
-        auto* header = reinterpret_cast<Ipv6Header*>(at);
-        at[0] = static_cast<std::uint8_t>(0x60 | traffic_class >> 4);
-        at[1] = static_cast<std::uint8_t>(traffic_class << 4 | (at[1] & 0x0f));
-        header->payload_length = Be16(udp_len);
-        if (!outer.udp) return;
-    }
-    std::uint8_t* udp = at + outer.len - sizeof(UdpHeader);
-    std::memcpy(udp, outer.bytes.data() + outer.len - sizeof(UdpHeader), sizeof(UdpHeader));
-    reinterpret_cast<UdpHeader*>(udp)->length = Be16(udp_len);
-}
-
 void finish_udp(const Pair& pair, std::uint8_t* at, std::size_t num_bytes) {
     std::uint64_t sum = num_bytes + static_cast<std::uint64_t>(Protocol::udp);
     sum = checksum_add(sum, pair.source.wire());

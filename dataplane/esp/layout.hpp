@@ -11,6 +11,7 @@
 
 #include "contract/sa.hpp"
 #include "esp/padding.hpp"
+#include "net/checksum.hpp"
 #include "net/headers.hpp"
 
 namespace oegate::esp {
@@ -116,14 +117,56 @@ static_assert(sizeof(OuterTemplate) == 56);
 /// (RFC 6438 §3).
 OuterTemplate make_outer(const Address& local, const Address& remote, UdpPorts, std::uint32_t spi);
 
-/// The addresses of the template.
-Pair outer_pair(const OuterTemplate&);
+/// The addresses of the template, into `pair`.
+inline void set_outer_pair(const OuterTemplate& outer, Pair& pair) {
+    static_assert(sizeof(Pair) == 2 * Address::kSize);
+    std::uint8_t* to = pair.source.mutable_bytes().data();
+    if (outer.family == Family::ipv6) {
+        std::memcpy(to, outer.bytes.data() + 8, sizeof pair);
+        return;
+    }
+    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    std::memcpy(to, kMapped.data(), 12);
+    std::memcpy(to + 12, outer.bytes.data() + 12, 4);
+    std::memcpy(to + 16, kMapped.data(), 12);
+    std::memcpy(to + 28, outer.bytes.data() + 16, 4);
+}
+inline Pair outer_pair(const OuterTemplate& outer) {
+    Pair pair;
+    set_outer_pair(outer, pair);
+    return pair;
+}
 
 /// Copies the template to `at` and fills in what a packet decides: lengths, DSCP and ECN,
 /// for IPv4 also DF, identification and checksum. esp_len counts the bytes behind it.
 /// UDP over IPv4 has no checksum (RFC 3948 §2.1); over IPv6 finish_udp() writes it.
-void write_outer(std::uint8_t* at, const OuterTemplate&, std::size_t esp_len, std::uint8_t traffic_class,
-                 bool dont_fragment, std::uint16_t identification);
+inline void write_outer(std::uint8_t* at, const OuterTemplate& outer, std::size_t esp_len,
+                        std::uint8_t traffic_class, bool dont_fragment, std::uint16_t identification) {
+    const auto udp_len = static_cast<std::uint16_t>((outer.udp ? sizeof(UdpHeader) : 0) + esp_len);
+    if (outer.family == Family::ipv4) {
+        std::memcpy(at, outer.bytes.data(), sizeof(Ipv4Header));
+        auto* header = reinterpret_cast<Ipv4Header*>(at);
+        const std::uint32_t total = static_cast<std::uint32_t>(sizeof(Ipv4Header)) + udp_len;
+        const std::uint32_t fragment = dont_fragment ? Ipv4Header::kDontFragment : 0u;
+        header->tos = traffic_class;
+        header->total_length = Be16(static_cast<std::uint16_t>(total));
+        header->identification = Be16(identification);
+        header->fragment = Be16(static_cast<std::uint16_t>(fragment));
+        header->header_checksum = Be16(
+            checksum_finish(std::uint64_t{outer.sum} + traffic_class + total + identification + fragment));
+        if (!outer.udp) return;
+    } else {
+        std::memcpy(at, outer.bytes.data(), sizeof(Ipv6Header));
+        auto* header = reinterpret_cast<Ipv6Header*>(at);
+        at[0] = static_cast<std::uint8_t>(0x60 | traffic_class >> 4);
+        at[1] = static_cast<std::uint8_t>(traffic_class << 4 | (at[1] & 0x0f));
+        header->payload_length = Be16(udp_len);
+        if (!outer.udp) return;
+    }
+    std::uint8_t* udp = at + outer.len - sizeof(UdpHeader);
+    std::memcpy(udp, outer.bytes.data() + outer.len - sizeof(UdpHeader), sizeof(UdpHeader));
+    reinterpret_cast<UdpHeader*>(udp)->length = Be16(udp_len);
+}
 
 /// The checksum of UDP over IPv6, which may not be left out (RFC 8200 §8.1): over the
 /// whole sealed packet. `at` is the UDP header, num_bytes counts from there.

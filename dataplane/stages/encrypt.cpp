@@ -50,7 +50,7 @@ Way way_of(const Worker& worker, OutboundSa& sa, const Address& remote) {
 
 /// What the outer datagram is to the stages behind us: every field that is not so already.
 void describe(const Worker& worker, Meta& m, OutboundSa& sa, bool dont_fragment) {
-    m.pair = esp::outer_pair(sa.outer);
+    esp::set_outer_pair(sa.outer, m.pair);
     m.hash = 0;
     m.next_hop = kNoNextHop;
     m.way = way_of(worker, sa, m.pair.destination);
@@ -145,7 +145,10 @@ void encrypt(Worker& worker, Burst& in, Burst& out) {
     Security& security = *worker.security;
     auto& jobs = security.jobs;
     const unsigned first = out.size();
-    for (rte_mbuf* packet : in) security.sad.prefetch_outbound(meta(packet).sa.slot);
+    for (rte_mbuf* packet : in) {
+        security.sad.prefetch_outbound(meta(packet).sa.slot);
+        __builtin_prefetch(data(packet) + rte_pktmbuf_data_len(packet), 1);  // where the trailer goes
+    }
     for (rte_mbuf* packet : in) {
         if (out.room() == 0)
             drop(worker, packet, Drop::no_buffer);
