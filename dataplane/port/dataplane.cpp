@@ -129,9 +129,10 @@ std::vector<OwnAddress> own_addresses(const DataplaneParts& parts, const config:
     return all;
 }
 
-Result<rte_ring*, std::string> make_ring(DataplaneParts& parts, unsigned element, unsigned count) {
+Result<rte_ring*, std::string> make_ring(DataplaneParts& parts, unsigned element, unsigned count,
+                                         unsigned flags = 0) {
     rte_ring* ring = rte_ring_create_elem(fresh_name("ring").c_str(), element, count, SOCKET_ID_ANY,
-                                          RING_F_SP_ENQ | RING_F_SC_DEQ);
+                                          RING_F_SP_ENQ | RING_F_SC_DEQ | flags);
     if (ring == nullptr) return fail(fmt::format("no memory for a ring: {}", rte_strerror(rte_errno)));
     parts.rings.push_back(ring);
     return ring;
@@ -207,6 +208,7 @@ Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSee
     w.ports = use_ports(parts, index, w.num_workers);
     w.handoff_to.resize(w.num_workers);
     w.handoff_from.resize(w.num_workers);
+    w.to_pass.resize(w.num_workers);
     w.waiting = std::make_unique<WaitingRoom>(d.waiting_per_neighbour, d.waiting_total,
                                               parts.interfaces.size(), seed);
     w.icmp_tokens.rate_per_second = d.icmp_per_second;
@@ -223,11 +225,11 @@ Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSee
     return {};
 }
 
-Status join_workers(DataplaneParts& parts) {
+Status join_workers(DataplaneParts& parts, unsigned entries) {
     for (auto& from : parts.workers)
         for (auto& to : parts.workers) {
             if (from == to) continue;
-            auto ring = make_ring(parts, sizeof(void*), kHandoffRing);
+            auto ring = make_ring(parts, sizeof(void*), entries, RING_F_EXACT_SZ);
             if (!ring) return fail(ring.error());
             from->handoff_to[to->index] = *ring;
             to->handoff_from[from->index] = *ring;
@@ -266,7 +268,7 @@ Dataplane::~Dataplane() {
 }
 
 Result<std::unique_ptr<Dataplane>, std::string> Dataplane::start(const config::Config& config, OwnerSeed seed,
-                                                                 Workers how) {
+                                                                 Workers how, unsigned handoff_entries) {
     std::unique_ptr<Dataplane> dataplane(new Dataplane);
     DataplaneParts& parts = *dataplane->parts_;
     parts.plan = plan_memory(config);
@@ -281,7 +283,7 @@ Result<std::unique_ptr<Dataplane>, std::string> Dataplane::start(const config::C
         return fail(std::string("no memory for the route and neighbour tables"));
     for (unsigned i = 0; ok && i < config.dataplane.lcores.size(); ++i)
         ok = make_worker(parts, config, seed, i);
-    if (ok) ok = join_workers(parts);
+    if (ok) ok = join_workers(parts, handoff_entries);
     if (!ok) return fail(ok.error());
     parts.observer =
         std::make_unique<CounterReader>(parts.interfaces, parts.names, parts.workers, parts.link_up.get());

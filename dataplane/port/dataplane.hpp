@@ -12,6 +12,7 @@
 #include "contract/snapshot.hpp"
 #include "contract/tables.hpp"
 #include "net/owner.hpp"
+#include "port/memory.hpp"
 
 namespace oegate {
 
@@ -26,9 +27,11 @@ class Dataplane {
 
     /// EAL (once a process; the calling thread becomes its main lcore and is pinned to
     /// dataplane.control_lcore), ports, memory, rings, workers. The error is a sentence
-    /// for the operator. Interfaces keep their configuration index.
+    /// for the operator. Interfaces keep their configuration index. handoff_entries: of
+    /// each hand-over ring; tests make them small.
     static Result<std::unique_ptr<Dataplane>, std::string> start(const config::Config&, OwnerSeed,
-                                                                 Workers = Workers::launched);
+                                                                 Workers = Workers::launched,
+                                                                 unsigned handoff_entries = kHandoffRing);
     /// Stops.
     ~Dataplane();
     Dataplane(const Dataplane&) = delete;

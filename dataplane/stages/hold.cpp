@@ -40,8 +40,10 @@ void hold(Worker& worker, std::uint32_t flow, rte_mbuf* packet) {
     meta(packet).next_hop = kNoNextHop;  // routes may have changed when it is released
     if (ask_is_due(worker, flow)) ask(worker, flow, true);
     if (entry.slot == HoldRoom::kNone) {
-        entry.slot = security.held.take_seat(flow, packet);
-        if (entry.slot == HoldRoom::kNone) drop(worker, packet, Drop::hold_limit);
+        const bool greedy = security.held.full(entry.pair.source);
+        entry.slot = security.held.take_seat(flow, entry.pair.source, packet);
+        if (entry.slot == HoldRoom::kNone)
+            drop(worker, packet, greedy ? Drop::hold_source_limit : Drop::hold_limit);
     } else {
         rte_mbuf* former = nullptr;
         switch (security.held.keep_last(entry.slot, packet, former)) {
@@ -52,6 +54,9 @@ void hold(Worker& worker, std::uint32_t flow, rte_mbuf* packet) {
                 break;
             case HoldRoom::Kept::full:
                 drop(worker, packet, Drop::hold_limit);
+                break;
+            case HoldRoom::Kept::source_full:
+                drop(worker, packet, Drop::hold_source_limit);
                 break;
         }
     }

@@ -26,9 +26,16 @@ Drop by_class(ClassKind kind) {
     return Drop::class_none;
 }
 
+/// The pair is in use (OE draft §3.2.7), though our side may be silent. The line is
+/// written once a tick only.
+void stamp(FlowCold& cold, Tick now) {
+    if (now == 0) now = 1;
+    if (cold.asked != now) cold.asked = now;
+}
+
 /// Drop::kCount: it may pass.
 Drop verdict(Worker& worker, Meta& m) {
-    const FlowCache& flows = worker.security->flows;
+    FlowCache& flows = worker.security->flows;
     const Pair pair = m.pair.reversed();
     const std::uint32_t flow = flows.find(hash_of(worker, m), pair);  // a pair and its reverse hash alike
     const ClassKind kind = worker.classes->lookup(pair.destination);
@@ -47,6 +54,8 @@ Drop verdict(Worker& worker, Meta& m) {
         case FlowState::hold:
             return by_class(kind) == Drop::kCount ? Drop::kCount : Drop::clear_while_held;
         case FlowState::pass:
+            stamp(flows.cold(flow), to_tick(worker.now_ns));
+            return by_class(kind);
         case FlowState::none:
             return by_class(kind);
     }

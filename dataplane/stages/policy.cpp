@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <array>
 
+#include "stages/handoff.hpp"
 #include "stages/hold.hpp"
 #include "stages/icmp.hpp"
 #include "stages/ways.hpp"
 #include "tables/classes.hpp"
+#include "worker/foreign_sa.hpp"
 #include "worker/security.hpp"
 #include "worker/security_state.hpp"
 
@@ -76,6 +78,8 @@ void decide(Worker& worker, std::uint64_t hash, rte_mbuf* packet, Burst& pass, B
         case FlowState::encrypt:
             remember(worker, m, entry);
             m.sa = entry.sa();
+            if (is_elsewhere(m.sa)) [[unlikely]]
+                return hand_over_to_sa(worker, packet);
             return encrypt.push(packet);
         case FlowState::pass:
             remember(worker, m, entry);

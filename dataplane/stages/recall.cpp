@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "stages/handoff.hpp"
 #include "stages/hop.hpp"
+#include "worker/foreign_sa.hpp"
 #include "worker/security_state.hpp"
 
 namespace oegate {
@@ -51,8 +53,12 @@ void recall(Worker& worker, Burst& datagrams, Burst& pass, Burst& encrypt) {
             } else {  // nothing but pass and encrypt has a way
                 m.out_interface = entry.way.adjacency;
                 m.sa = entry.sa();
-                worker.security->sad.prefetch_outbound(m.sa.slot);
-                encrypt.push(packet);
+                if (is_elsewhere(m.sa)) [[unlikely]] {
+                    hand_over_to_sa(worker, packet);
+                } else {
+                    worker.security->sad.prefetch_outbound(m.sa.slot);
+                    encrypt.push(packet);
+                }
             }
         }
     }

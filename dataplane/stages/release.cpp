@@ -1,5 +1,7 @@
 #include "stages/release.hpp"
 
+#include "stages/handoff.hpp"
+#include "worker/foreign_sa.hpp"
 #include "worker/security_state.hpp"
 
 namespace oegate {
@@ -12,6 +14,9 @@ void release(Worker& worker, std::uint32_t seat, FlowState state, const SaRef& s
         Burst& out = state == FlowState::encrypt ? worker.released_encrypt : worker.released_pass;
         if (state != FlowState::encrypt && state != FlowState::pass) {
             drop(worker, packet, reason);
+        } else if (state == FlowState::encrypt && is_elsewhere(sa)) {
+            meta(packet).sa = sa;
+            hand_over_to_sa(worker, packet);
         } else if (out.room() == 0) {
             drop(worker, packet, Drop::hold_limit);
         } else {

@@ -28,7 +28,7 @@ bool is_broadcast(const Worker& worker, const Meta& m) {
 }
 
 void wait(Worker& worker, const WaitingRoom::Neighbour& neighbour, rte_mbuf* packet) {
-    switch (worker.waiting->put(neighbour, packet, worker.now_ns)) {
+    switch (worker.waiting->put(neighbour, meta(packet).pair.source, packet, worker.now_ns)) {
         case WaitingRoom::Put::full:
             drop(worker, packet, Drop::neighbour_queue_full);
             return;
@@ -66,6 +66,12 @@ void release(Worker& worker, const WaitingRoom::Neighbour& neighbour, const MacA
     worker.ledger.waiting_neighbour.set(worker.waiting->size());
 }
 
+/// The neighbour is published, but we are not told yet: who waited for it is not
+/// overtaken.
+void let_go_first(Worker& worker, const WaitingRoom::Neighbour& neighbour, const MacAddress& mac) {
+    if (worker.waiting->waited_for(neighbour)) release(worker, neighbour, &mac);
+}
+
 }  // namespace
 
 void resolve(Worker& worker, Burst& burst) {
@@ -74,6 +80,8 @@ void resolve(Worker& worker, Burst& burst) {
         const Adjacency to =
             table.at(adjacency_of(worker, meta(packet).next_hop, meta(packet).pair.destination));
         if (to.resolved()) [[likely]] {
+            if (worker.waiting->size() != 0) [[unlikely]]
+                let_go_first(worker, neighbour_of(worker, meta(packet)), to.mac());
             frame(worker, packet, to.mac());
         } else if (is_broadcast(worker, meta(packet))) {
             frame(worker, packet, kBroadcast);

@@ -50,18 +50,24 @@ std::uint32_t FlowCache::free_slot(const Place& at) const {
     return at.second + static_cast<unsigned>(std::countr_zero(second));
 }
 
+/// Since it was last used in either direction, or made.
+Tick FlowCache::idle(std::uint32_t index, Tick now) const {
+    const FlowEntry& entry = entries_[index];
+    const FlowCold& cold = cold_[index];
+    const Tick outbound = now - (packets(index) != 0 ? entry.used : cold.created);
+    if (entry.state != FlowState::pass || cold.asked == 0) return outbound;
+    return std::min(outbound, now - cold.asked);
+}
+
 /// The better of `best` and the slots from `from` on: an idle pass before an idle
 /// deny, the longest idle of each.
 std::uint32_t FlowCache::victim(std::uint32_t from, unsigned num, std::uint32_t best, Tick now) const {
-    const auto idle = [&](std::uint32_t i) {
-        return now - (packets(i) != 0 ? entries_[i].used : cold_[i].created);
-    };
     for (std::uint32_t i = from; i < from + num; ++i) {
         const FlowState state = entries_[i].state;
-        if (tags_[i] == 0 || (state != FlowState::pass && state != FlowState::deny) || idle(i) < kIdle)
+        if (tags_[i] == 0 || (state != FlowState::pass && state != FlowState::deny) || idle(i, now) < kIdle)
             continue;
         if (best != kNone && entries_[best].state == FlowState::pass && state == FlowState::deny) continue;
-        if (best == kNone || entries_[best].state != state || idle(i) > idle(best)) best = i;
+        if (best == kNone || entries_[best].state != state || idle(i, now) > idle(best, now)) best = i;
     }
     return best;
 }
@@ -147,6 +153,15 @@ bool FlowCache::sweep_ways(std::uint32_t generation) {
         oldest_way_ = sweep_began_;
     }
     return generation - oldest_way_ < kSweepBefore;
+}
+
+void FlowCache::age(std::uint32_t bucket, Tick now, bool denies) {
+    for (std::uint32_t i = bucket; i < bucket + kBucket; ++i) {
+        if (tags_[i] == 0) continue;
+        const FlowState state = entries_[i].state;
+        if ((state == FlowState::pass || (denies && state == FlowState::deny)) && idle(i, now) >= kIdle)
+            evict(i);
+    }
 }
 
 }  // namespace oegate

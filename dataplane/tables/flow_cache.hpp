@@ -51,6 +51,7 @@ static_assert(sizeof(FlowEntry) == 64);
 struct FlowCold {
     Tick created = 0;
     Tick asked = 0;                  // hold: when the keying request was last sent
+                                     // pass: when clear text last came from the peer; 0: never
     Tick grace_until = 0;            // encrypt: clear text from the peer is accepted before
     std::uint32_t packets_high = 0;  // carry out of FlowEntry::packets
     std::uint16_t source_port = 0;
@@ -141,6 +142,9 @@ class FlowCache {
     Made make(std::uint64_t hash, const Pair&, Tick now);
     void set_state(std::uint32_t index, FlowState);
     void erase(std::uint32_t index);
+    /// Evicts what is idle in one bucket, `bucket` being its first slot: passes, and
+    /// denies when they are wanted too.
+    void age(std::uint32_t bucket, Tick now, bool denies);
 
     FlowEntry& entry(std::uint32_t index) { return entries_[index]; }
     const FlowEntry& entry(std::uint32_t index) const { return entries_[index]; }
@@ -178,6 +182,7 @@ class FlowCache {
         const __m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
         return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
     }
+    Tick idle(std::uint32_t index, Tick now) const;
     std::uint32_t victim(std::uint32_t from, unsigned num, std::uint32_t best, Tick now) const;
     std::uint32_t free_slot(const Place&) const;
     Made displace(const Place&);

@@ -1,7 +1,10 @@
 // Control's commands, applied to the SPD cache and the SAs on the worker's own core.
 // Called by the loop for each command, in order; neighbours are not its business.
+#include <algorithm>
+
 #include "stages/hold.hpp"
 #include "stages/release.hpp"
+#include "worker/foreign_sa.hpp"
 #include "worker/security.hpp"
 #include "worker/security_state.hpp"
 
@@ -21,6 +24,8 @@ UseReport report_of(const Worker& worker, const Pair& pair, std::uint32_t flow) 
     report.packets = worker.security->flows.packets(flow);
     report.bytes = entry.bytes;
     if (report.packets != 0) report.outbound_age_ns = age_ns(worker, entry.used);
+    const Tick inbound = worker.security->flows.cold(flow).asked;
+    if (entry.state == FlowState::pass && inbound != 0) report.inbound_age_ns = age_ns(worker, inbound);
     return report;
 }
 
@@ -36,6 +41,13 @@ void remove_policy(Worker& worker, const Pair& pair, bool answer) {
         flows.erase(flow);
     }
     if (answer) post(worker, Event(report));
+}
+
+/// As flow entries here name it.
+SaRef sa_of(const Worker& worker, const SetPolicy& command) {
+    const bool here = command.sa_worker == SetPolicy::kPairOwner || command.sa_worker == worker.index;
+    return here || !command.outbound.valid() ? command.outbound
+                                             : on_worker(command.outbound, command.sa_worker);
 }
 
 void set_policy(Worker& worker, const SetPolicy& command) {
@@ -58,32 +70,29 @@ void set_policy(Worker& worker, const SetPolicy& command) {
         if (former != FlowState::hold) return_to_hold(worker, flow);
         return;
     }
+    if (command.state != former) cold.asked = 0;  // means another thing now
     const std::uint32_t seat = former == FlowState::hold ? entry.slot : HoldRoom::kNone;
-    entry.slot = command.state == FlowState::encrypt ? command.outbound.slot : SaRef::kNone;
-    entry.generation = command.state == FlowState::encrypt ? command.outbound.generation : 0;
+    const SaRef sa = command.state == FlowState::encrypt ? sa_of(worker, command) : SaRef{};
+    entry.slot = sa.slot;
+    entry.generation = sa.generation;
     flows.set_state(flow, command.state);
     // A rekey is no fresh tunnel: the grace of the first SA is not given again.
     if (command.state == FlowState::encrypt && former != FlowState::encrypt)
         cold.grace_until = now + to_tick(std::uint64_t{command.grace_ms} * 1'000'000);
-    release(worker, seat, command.state, command.outbound, Drop::hold_denied);
+    release(worker, seat, command.state, sa, Drop::hold_denied);
 }
 
 void query_use(Worker& worker, const QueryUse& query) {
     UseReport report = report_of(worker, query.pair, worker.security->flows.find(query.pair));
     const InboundSa* sa = query.inbound.valid() ? worker.security->sad.inbound(query.inbound) : nullptr;
-    if (sa != nullptr && sa->packets != 0) report.inbound_age_ns = age_ns(worker, sa->used);
+    if (sa != nullptr && sa->packets != 0)
+        report.inbound_age_ns = std::min(report.inbound_age_ns, age_ns(worker, sa->used));
     post(worker, Event(report));
 }
 
+/// Control asks for one at a time: a new request means that the former is given up.
 void begin_snapshot(Worker& worker, const Snapshot& request) {
-    Security& security = *worker.security;
-    // More at once than control ever asks: the oldest gives way, its asker times out.
-    if (security.num_snapshots == Security::kMaxSnapshots) {
-        for (unsigned i = 1; i < security.num_snapshots; ++i)
-            security.snapshots[i - 1] = security.snapshots[i];
-        --security.num_snapshots;
-    }
-    security.snapshots[security.num_snapshots++] = {request, 0, 0};
+    worker.security->snapshot = SnapshotWork{request, 0, 0};
 }
 
 /// An SA that could not be installed is reported as dead, so that keying goes on.

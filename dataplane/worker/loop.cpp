@@ -23,6 +23,7 @@
 #include "stages/transmit.hpp"
 #include "worker/mailbox.hpp"
 #include "worker/security.hpp"
+#include "worker/waiting.hpp"
 
 namespace oegate {
 namespace {
@@ -45,7 +46,11 @@ void send(Worker& worker, Burst& routed) {
 void send_on(Worker& worker, Burst& known) {
     Burst& rest = worker.lanes.rest;
     rest.clear();
-    depart(worker, known, rest);
+    if (worker.waiting->size() == 0) [[likely]] {
+        depart(worker, known, rest);
+    } else {  // somebody may wait for the same neighbour: `resolve` lets nobody overtake
+        for (rte_mbuf* packet : known) rest.push(packet);
+    }
     if (rest.empty()) [[likely]]
         return;
     find_routes(worker, rest);
@@ -269,16 +274,6 @@ void process(Worker& worker, PortUse& port, Burst& frames) {
     deliver_whole(worker);
 }
 
-/// What commands let out of hold: routes may have changed since it was held.
-void send_released(Worker& worker) {
-    find_routes(worker, worker.released_pass);
-    send(worker, worker.released_pass);
-    worker.released_pass.clear();
-    find_routes(worker, worker.released_encrypt);
-    protect(worker, worker.released_encrypt);
-    worker.released_encrypt.clear();
-}
-
 /// What other workers left for us, each from the stage that it was taken out of.
 bool process_handed(Worker& worker) {
     Lanes& lanes = worker.lanes;
@@ -288,8 +283,10 @@ bool process_handed(Worker& worker) {
         lanes.handed.clear();
         take_over(worker, from, lanes.handed);
         any |= !lanes.handed.empty();
+        if (lanes.handed.empty()) continue;
         lanes.transit.clear();
         lanes.esp.clear();
+        lanes.encrypt.clear();
         for (rte_mbuf* packet : lanes.handed) {
             switch (std::exchange(meta(packet).resume, Resume::none)) {
                 case Resume::forward:
@@ -301,6 +298,9 @@ bool process_handed(Worker& worker) {
                 case Resume::reassemble:
                     reassemble(worker, packet);
                     break;
+                case Resume::encrypt:
+                    lanes.encrypt.push(packet);
+                    break;
                 case Resume::transmit:
                     transmit_frame(worker, packet);
                     break;
@@ -310,6 +310,8 @@ bool process_handed(Worker& worker) {
             }
         }
         // Next-hop numbers are another loop's, and the way may lead elsewhere by now.
+        find_routes(worker, lanes.encrypt);
+        protect(worker, lanes.encrypt);
         find_routes(worker, lanes.transit);
         worker.handed = true;
         divide(worker, lanes.transit);
@@ -358,6 +360,15 @@ void end(Worker& worker) {
 
 }  // namespace
 
+void send_released(Worker& worker) {
+    find_routes(worker, worker.released_pass);
+    send(worker, worker.released_pass);
+    worker.released_pass.clear();
+    find_routes(worker, worker.released_encrypt);
+    protect(worker, worker.released_encrypt);
+    worker.released_encrypt.clear();
+}
+
 bool poll_once(Worker& worker, std::uint64_t now_ns) {
     begin(worker, now_ns);
     bool busy = apply_commands(worker);
@@ -375,7 +386,7 @@ bool poll_once(Worker& worker, std::uint64_t now_ns) {
     }
     remind_neighbours(worker);
     forget_fragments(worker);
-    tend(worker);
+    busy |= tend(worker);
     send_released(worker);
     send_generated(worker);
     for (PortUse& port : worker.ports) flush(worker, port);

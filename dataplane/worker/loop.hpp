@@ -17,6 +17,10 @@ namespace oegate {
 /// True when there was something to do. now_ns: monotonic.
 bool poll_once(Worker&, std::uint64_t now_ns);
 
+/// What commands let out of hold, sent by the routes of now. Part of a turn; the
+/// mailbox calls it before a command that ends an SA.
+void send_released(Worker&);
+
 /// Turns until `stopping`, on the calling thread: the main function of a worker core.
 void run(Worker&, const std::atomic<bool>& stopping);
 

@@ -3,11 +3,11 @@
 #include "worker/security.hpp"
 
 #include <rte_mbuf.h>
-#include <rte_ring.h>
 
 #include <chrono>
 #include <new>
 
+#include "stages/age.hpp"
 #include "stages/expire.hpp"
 #include "stages/hold.hpp"
 #include "worker/security_state.hpp"
@@ -32,8 +32,7 @@ Result<SecurityPointer, std::string> make_security(const config::Config& config,
     if (worker >= Spi::kMaxWorkers) return fail(std::string("more than 16 workers: an SPI cannot name them"));
     SecurityPointer security;
     try {
-        security.reset(new Security(plane.flows_per_worker, plane.held_per_worker, plane.sas_per_worker,
-                                    plane.replay_window, seed));
+        security.reset(new Security(plane, seed));
     } catch (const std::bad_alloc&) {
         return fail(
             std::string("no memory for the flow cache and the SAs: lower flows_per_worker or "
@@ -52,18 +51,15 @@ std::size_t security_memory(const config::Config&) {
     return 0;
 }
 
-bool can_post(const Worker& worker) {
-    return rte_ring_full(worker.link.events) == 0;
-}
-
 bool trust_ways(Worker& worker) {
     return worker.security->flows.sweep_ways(worker.generation);
 }
 
-void tend(Worker& worker) {
+bool tend(Worker& worker) {
     repeat_requests(worker);
     expire_by_time(worker);
     answer_snapshots(worker);
+    age_flows(worker);
     const Security& security = *worker.security;
     Ledger& ledger = worker.ledger;
     ledger.held.set(security.held.num_held());
@@ -72,6 +68,7 @@ void tend(Worker& worker) {
         ledger.flows_by_state[i].set(security.flows.count(static_cast<FlowState>(i)));
     ledger.inbound_sas.set(security.sad.count(Direction::inbound));
     ledger.outbound_sas.set(security.sad.count(Direction::outbound));
+    return security.snapshot.has_value();
 }
 
 }  // namespace oegate

@@ -46,7 +46,8 @@ void apply(Worker&, const Command&);
 /// Once a loop, bounded: false when no remembered way may be trusted in it.
 bool trust_ways(Worker&);
 
-/// Once a loop, bounded: repeat keying requests, answer snapshots, keep gauges.
-void tend(Worker&);
+/// Once a loop, bounded: repeat keying requests, answer snapshots, keep gauges. True
+/// while there is more to do at once.
+bool tend(Worker&);
 
 }  // namespace oegate

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <array>
+#include <optional>
 
+#include "config/config.hpp"
 #include "esp/crypto.hpp"
 #include "tables/flow_cache.hpp"
 #include "tables/hold_room.hpp"
@@ -21,9 +23,10 @@ struct SnapshotWork {
 };
 
 struct Security {
-    Security(std::uint32_t max_flows, std::uint32_t max_held, std::uint32_t num_sas,
-             std::uint32_t replay_window, const OwnerSeed& flow_seed)
-        : flows(max_flows, flow_seed), held(max_held), sad(num_sas, replay_window, crypto) {}
+    Security(const config::Dataplane& plane, const OwnerSeed& seed)
+        : flows(plane.flows_per_worker, seed),
+          held(plane.held_per_worker, plane.held_per_source, seed),
+          sad(plane.sas_per_worker, plane.replay_window, crypto) {}
 
     esp::Crypto crypto;
     FlowCache flows;
@@ -42,13 +45,10 @@ struct Security {
     std::uint32_t next_inbound = 0;  // time limits
     std::uint32_t next_outbound = 0;
     std::uint64_t next_expire_ns = 0;
+    std::uint32_t next_aged = 0;  // bucket of the flow cache
+    std::uint64_t next_age_ns = 0;
 
-    static constexpr unsigned kMaxSnapshots = 8;
-    std::array<SnapshotWork, kMaxSnapshots> snapshots;
-    unsigned num_snapshots = 0;
+    std::optional<SnapshotWork> snapshot;
 };
-
-/// Room for one more event. What must not be lost is left undone until there is.
-bool can_post(const Worker&);
 
 }  // namespace oegate

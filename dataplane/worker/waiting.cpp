@@ -1,5 +1,6 @@
 #include "worker/waiting.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace oegate {
@@ -10,6 +11,7 @@ WaitingRoom::WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total, std::
       per_neighbour_(per_neighbour),
       per_interface_(num_interfaces > 1 ? (total + 1) / 2 : total),
       num_of_interface_(num_interfaces),
+      shares_(total, std::max(kLeastShare, total / kShare), seed),
       seats_(total),
       queues_(total),
       buckets_(std::bit_ceil(total + 1), kNil) {
@@ -28,12 +30,14 @@ std::uint32_t WaitingRoom::find(const Neighbour& neighbour) {
     return i;
 }
 
-WaitingRoom::Put WaitingRoom::put(const Neighbour& neighbour, rte_mbuf* packet, std::uint64_t now_ns) {
+WaitingRoom::Put WaitingRoom::put(const Neighbour& neighbour, const Address& source, rte_mbuf* packet,
+                                  std::uint64_t now_ns) {
     std::uint32_t i = find(neighbour);
     std::uint32_t& num_of_interface = num_of_interface_[neighbour.interface];
     if (free_seat_ == kNil || num_of_interface >= per_interface_ ||
-        (i != kNil && queues_[i].size >= per_neighbour_))
+        (i != kNil && queues_[i].size >= per_neighbour_) || !shares_.may_take(source))
         return Put::full;
+    shares_.take(source);
     bool ask = false;
     if (i == kNil) {
         i = free_queue_;  // there are as many queues as seats
@@ -51,7 +55,7 @@ WaitingRoom::Put WaitingRoom::put(const Neighbour& neighbour, rte_mbuf* packet, 
     }
     const std::uint32_t seat = free_seat_;
     free_seat_ = seats_[seat].next;
-    seats_[seat] = {packet, kNil};
+    seats_[seat] = {packet, kNil, source};
     (queue.size == 0 ? queue.first : seats_[queue.last].next) = seat;
     queue.last = seat;
     ++queue.size;
@@ -69,7 +73,8 @@ bool WaitingRoom::take(const Neighbour& neighbour, Burst& out) {
         const std::uint32_t seat = queue.first;
         out.push(seats_[seat].packet);
         queue.first = seats_[seat].next;
-        seats_[seat] = {nullptr, free_seat_};
+        shares_.give(seats_[seat].source);
+        seats_[seat] = {nullptr, free_seat_, {}};
         free_seat_ = seat;
         --queue.size;
         --num_of_interface_[neighbour.interface];

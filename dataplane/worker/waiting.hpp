@@ -1,13 +1,13 @@
 // Datagrams that wait for a neighbour's MAC address: one bounded queue per unresolved
-// next hop, bounded in total and per interface, in order. Used by the resolve stage; allocates only at
-// start. Knows nothing of ARP: control resolves.
+// next hop, bounded in total, per interface and per source, in order. Used by the resolve stage; allocates
+// only at start. Knows nothing of ARP: control resolves.
 #pragma once
 
 #include <rte_mbuf.h>
 
 #include <vector>
 
-#include "net/owner.hpp"
+#include "tables/source_shares.hpp"
 #include "worker/burst.hpp"
 
 namespace oegate {
@@ -27,7 +27,10 @@ class WaitingRoom {
                 const OwnerSeed& seed);
 
     /// waits_and_ask: the neighbour is to be asked for now (first, or a second passed).
-    Put put(const Neighbour& neighbour, rte_mbuf* packet, std::uint64_t now_ns);
+    /// full: for all, for this neighbour, or for this source, which gets a quarter at most.
+    Put put(const Neighbour& neighbour, const Address& source, rte_mbuf* packet, std::uint64_t now_ns);
+    /// Somebody waits for it.
+    bool waited_for(const Neighbour& neighbour) { return find(neighbour) != kNil; }
     /// Moves what waits, oldest first, while `out` has room. True when more is left.
     bool take(const Neighbour& neighbour, Burst& out);
     /// One waiting neighbour after the other, one a call; null when nobody waits. `ask`
@@ -38,9 +41,14 @@ class WaitingRoom {
   private:
     static constexpr std::uint32_t kNil = 0xffffffff;
     static constexpr std::uint64_t kAskAgainNs = 1'000'000'000;
+    /// A host that scans a connected subnet leaves room for the others; most of what
+    /// waits comes through one of a few routers, so a quarter is plenty.
+    static constexpr std::uint32_t kShare = 4;
+    static constexpr std::uint32_t kLeastShare = 16;
     struct Seat {
         rte_mbuf* packet = nullptr;
         std::uint32_t next = kNil;
+        Address source;
     };
     struct Queue {
         Neighbour neighbour;
@@ -58,6 +66,7 @@ class WaitingRoom {
     std::vector<std::uint32_t> num_of_interface_;  // by index
     std::uint32_t num_waiting_ = 0;
     std::uint32_t free_seat_ = 0, free_queue_ = 0, cursor_ = 0;
+    SourceShares shares_;
     std::vector<Seat> seats_;
     std::vector<Queue> queues_;
     std::vector<std::uint32_t> buckets_;

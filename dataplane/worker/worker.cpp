@@ -34,11 +34,36 @@ void drop(Worker& worker, rte_mbuf* packet, Drop reason) {
     rte_pktmbuf_free(packet);
 }
 
+namespace {
+
+/// Of the event ring, for what is said once (can_post): a scan of misses must not
+/// keep control from hearing that its commands are done.
+constexpr unsigned kReserved = 256;
+
+bool is_repeated(Event::Kind kind) {
+    switch (kind) {
+        case Event::Kind::sa_expired:
+        case Event::Kind::first_esp:
+        case Event::Kind::use_report:
+            return false;
+        default:
+            return true;
+    }
+}
+
+}  // namespace
+
 void post(Worker& worker, const Event& event) {
+    if (is_repeated(event.kind) && rte_ring_free_count(worker.link.events) <= kReserved)
+        return worker.ledger.events_lost.add();
     Event stamped = event;
     stamped.worker = static_cast<std::uint8_t>(worker.index);
     if (rte_ring_sp_enqueue_elem(worker.link.events, &stamped, sizeof stamped) != 0)
         worker.ledger.events_lost.add();
+}
+
+bool can_post(const Worker& worker) {
+    return rte_ring_full(worker.link.events) == 0;
 }
 
 rte_mbuf* make_packet(Worker& worker) {

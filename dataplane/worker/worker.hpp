@@ -138,6 +138,8 @@ struct alignas(64) Worker {
     WorkerLink link;
     std::vector<rte_ring*> handoff_to;    // by worker index; null for ourselves
     std::vector<rte_ring*> handoff_from;  // by worker index; null for ourselves
+    std::vector<std::uint32_t> to_pass;   // of each of those, while `passing` (stages/handoff.hpp)
+    bool passing = false;
     std::unique_ptr<WaitingRoom> waiting;
     std::unique_ptr<Reassembly> reassembly;  // null: switched off
     TokenBucket icmp_tokens;
@@ -173,6 +175,10 @@ void count_drop(Worker&, std::uint16_t interface, Drop);
 
 /// Puts an event into the event ring; counts it as lost when there is no room.
 void post(Worker&, const Event&);
+
+/// Room for one more event of those that are said once. Whoever must say one leaves its
+/// cause undone until there is; the others leave some room for them.
+bool can_post(const Worker&);
 
 /// A fresh mbuf from the pool with an empty Meta; null when there is none.
 /// Counts nothing: the caller adds to generated or fragments_made.

@@ -91,13 +91,14 @@ config::Config Gateway::configuration(const Options& options) {
 
 Gateway::Gateway(Options options) {
     Options most = options;  // EAL starts once: with the lcores and memory of the largest test
-    most.num_workers = 2;
+    most.num_workers = 4;
     const config::Config largest = configuration(most);
     MemoryPlan plan = plan_memory(largest);
     plan.bytes *= 2;
     if (auto ok = start_eal(largest, plan); !ok) throw std::runtime_error(ok.error());
     make_wires();
-    auto started = Dataplane::start(configuration(options), {0x1234, 0x5678}, Dataplane::Workers::by_hand);
+    auto started = Dataplane::start(configuration(options), {0x1234, 0x5678}, Dataplane::Workers::by_hand,
+                                    options.handoff_entries);
     if (!started) throw std::runtime_error(started.error());
     dataplane_ = std::move(*started);
     Tables& tables = dataplane_->tables();
@@ -161,6 +162,14 @@ void Gateway::turn() {
     }
     // Once more each: reminders look at one waiting neighbour a turn.
     for (auto& worker : parts().workers) poll_once(*worker, now_ns_);
+}
+
+unsigned Gateway::waiting_on_wire(std::uint16_t interface) {
+    return rte_ring_count(wire(wire_of(interface)).to_gateway);
+}
+
+bool Gateway::poll(unsigned worker) {
+    return poll_once(*parts().workers[worker], now_ns_);
 }
 
 std::vector<Bytes> Gateway::out(std::uint16_t interface) {

@@ -22,6 +22,7 @@ struct Options {
     config::Dataplane dataplane{};
     SourceCheck source_check = SourceCheck::automatic;  // of all interfaces
     bool directed_broadcast = false;                    // of all interfaces
+    unsigned handoff_entries = kHandoffRing;
 };
 
 class Gateway {
@@ -34,7 +35,11 @@ class Gateway {
     void in_chained(std::uint16_t interface, const Bytes& first, const Bytes& second);
     /// Everybody polls until nobody has anything to do; time stands still.
     void turn();
+    /// One worker, one turn.
+    bool poll(unsigned worker);
     void pass_time(std::uint64_t ns) { now_ns_ += ns; }
+    /// Frames on the wire of an interface's port that nobody has received yet.
+    unsigned waiting_on_wire(std::uint16_t interface);
     /// Frames that left by this interface's port.
     std::vector<Bytes> out(std::uint16_t interface);
 

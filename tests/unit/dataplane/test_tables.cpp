@@ -110,11 +110,13 @@ TEST_CASE("an interface's addresses keep their order, link-local ones last") {
 
 TEST_CASE("the waiting room keeps order and bounds whatever comes") {
     SeededRandom random(GENERATE(5u, 6u));
-    constexpr std::uint32_t kEach = 5, kTotal = 40;
+    constexpr std::uint32_t kEach = 5, kTotal = 60;
     constexpr std::uint16_t kInterfaces = 3;
     WaitingRoom room(kEach, kTotal, kInterfaces, {1, 2});
     std::uint32_t of_interface[kInterfaces] = {};
     std::map<std::uint32_t, std::deque<rte_mbuf*>> model;
+    std::map<rte_mbuf*, std::uint32_t> source_of;
+    std::array<std::uint32_t, 6> shares{};
     std::uint32_t total = 0;
     std::uintptr_t serial = 0;
     std::uint64_t now = 1;
@@ -125,15 +127,19 @@ TEST_CASE("the waiting room keeps order and bounds whatever comes") {
         auto& queue = model[host];
         if (random.below(4) != 0) {
             auto* p = reinterpret_cast<rte_mbuf*>(64 * ++serial);  // never looked into
-            const bool full =
-                total == kTotal || queue.size() == kEach || of_interface[n.interface] == kTotal / 2;
-            const WaitingRoom::Put put = room.put(n, p, now);
+            const auto whose = static_cast<std::uint32_t>(random.below(6));
+            const bool full = total == kTotal || queue.size() == kEach ||
+                              of_interface[n.interface] == kTotal / 2 || shares[whose] == 16;
+            const WaitingRoom::Put put = room.put(n, Address::ipv4(whose), p, now);
             REQUIRE((put == WaitingRoom::Put::full) == full);
             if (full) continue;
             REQUIRE((put == WaitingRoom::Put::waits_and_ask) == queue.empty());
             queue.push_back(p);
+            source_of[p] = whose;
+            ++shares[whose];
             ++total;
             ++of_interface[n.interface];
+            REQUIRE(room.waited_for(n));
         } else {
             Burst out;
             REQUIRE_FALSE(room.take(n, out));
@@ -141,6 +147,8 @@ TEST_CASE("the waiting room keeps order and bounds whatever comes") {
                     std::vector<rte_mbuf*>(queue.begin(), queue.end()));
             total -= static_cast<std::uint32_t>(queue.size());
             of_interface[n.interface] -= static_cast<std::uint32_t>(queue.size());
+            for (rte_mbuf* p : queue) --shares[source_of[p]];
+            REQUIRE_FALSE(room.waited_for(n));
             queue.clear();
         }
         REQUIRE(room.size() == total);

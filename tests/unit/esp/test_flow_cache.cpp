@@ -197,32 +197,129 @@ TEST_CASE("flow cache: a change of state forgets the way") {
     CHECK(cache.entry(i).way.generation == Way::kUnknown);
 }
 
+TEST_CASE("flow cache: ageing frees idle passes, denies when wanted, and nothing else") {
+    const Tick now = FlowCache::kIdle * 10;
+    struct Row {
+        const char* story;
+        FlowState state;
+        Tick made, used, inbound;  // used 0: never
+        bool goes, goes_with_denies;
+    };
+    const Tick idle = FlowCache::kIdle;
+    const Row rows[] = {
+        {"a pass that nobody used", FlowState::pass, now - idle, 0, 0, true, true},
+        {"one tick too young", FlowState::pass, now - idle + 1, 0, 0, false, false},
+        {"a pass used long ago", FlowState::pass, 1, now - idle, 0, true, true},
+        {"a pass used lately", FlowState::pass, 1, now - idle + 1, 0, false, false},
+        {"a pass that the peer uses", FlowState::pass, 1, 2, now - 1, false, false},
+        {"a pass that the peer used long ago", FlowState::pass, 1, 2, now - idle, true, true},
+        {"a deny", FlowState::deny, 1, 0, 0, false, true},
+        {"a deny in use", FlowState::deny, 1, now - 1, 0, false, false},
+        {"a hold", FlowState::hold, 1, 0, 0, false, false},
+        {"an encrypt", FlowState::encrypt, 1, 0, 0, false, false},
+    };
+    for (const Row& row : rows)
+        for (const bool denies : {false, true}) {
+            INFO(row.story);
+            FlowCache cache(1024, {1, 2});
+            const std::uint32_t flow = make(cache, pair_of(1), row.made, row.state);
+            REQUIRE(flow != FlowCache::kNone);
+            cache.entry(flow).packets = row.used != 0 ? 1 : 0;
+            cache.entry(flow).used = row.used;
+            cache.cold(flow).asked = row.inbound;
+            for (std::uint32_t bucket = 0; bucket < cache.num_slots(); bucket += FlowCache::kBucket)
+                cache.age(bucket, now, denies);
+            const bool goes = denies ? row.goes_with_denies : row.goes;
+            CHECK((cache.find(pair_of(1)) == FlowCache::kNone) == goes);
+            CHECK(cache.size() == (goes ? 0u : 1u));
+            CHECK(cache.evicted() == (goes ? 1u : 0u));
+        }
+}
+
 TEST_CASE("flow cache: memory per flow is what is stated") {
     CHECK(FlowCache::kBytesPerFlow <= 113);
     CHECK(FlowCache::memory(65536) <= 65536 * FlowCache::kBytesPerFlow);
     CHECK(FlowCache::memory(1u << 22) <= (std::size_t{1} << 22) * FlowCache::kBytesPerFlow);
 }
 
+namespace {
+rte_mbuf* datagram(std::uintptr_t number) {
+    return reinterpret_cast<rte_mbuf*>(64 * number);  // never looked into
+}
+}  // namespace
+
 TEST_CASE("hold room: first, last and the bound") {
-    HoldRoom room(3);
-    rte_mbuf* const a = reinterpret_cast<rte_mbuf*>(0x100);
-    rte_mbuf* const b = reinterpret_cast<rte_mbuf*>(0x200);
-    rte_mbuf* const c = reinterpret_cast<rte_mbuf*>(0x300);
+    HoldRoom room(3, 3, {1, 2});
+    const Address source = Address::ipv4(10, 1, 0, 2);
+    rte_mbuf* const a = datagram(1);
+    rte_mbuf* const b = datagram(2);
+    rte_mbuf* const c = datagram(3);
     rte_mbuf* former = nullptr;
-    const std::uint32_t one = room.take_seat(11, a);
+    const std::uint32_t one = room.take_seat(11, source, a);
     REQUIRE(one != HoldRoom::kNone);
     CHECK(room.keep_last(one, b, former) == HoldRoom::Kept::kept);
     CHECK(room.keep_last(one, c, former) == HoldRoom::Kept::replaced);
     CHECK(former == b);
-    const std::uint32_t two = room.take_seat(22, b);
+    const std::uint32_t two = room.take_seat(22, Address::ipv4(10, 1, 0, 3), b);
     REQUIRE(two != HoldRoom::kNone);
     CHECK(room.num_held() == 3);
-    CHECK(room.take_seat(33, a) == HoldRoom::kNone);
+    CHECK(room.take_seat(33, source, a) == HoldRoom::kNone);
     CHECK(room.keep_last(two, a, former) == HoldRoom::Kept::full);
     CHECK(room.keep_last(one, b, former) == HoldRoom::Kept::replaced);  // no further datagram
     const HoldRoom::Seat left = room.leave(one);
     CHECK((left.first == a && left.last == b && left.flow == 11));
     CHECK(room.num_held() == 1);
-    CHECK(room.take_seat(33, c) != HoldRoom::kNone);
+    CHECK(room.take_seat(33, source, c) != HoldRoom::kNone);
     CHECK(room.num_seats() == 2);
+}
+
+TEST_CASE("hold room: a source that scans takes its share and no more") {
+    HoldRoom room(10, 4, {1, 2});
+    const Address scanner = Address::ipv4(10, 1, 0, 2), other = Address::ipv4(10, 1, 0, 3);
+    std::vector<std::uint32_t> seats;
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        seats.push_back(room.take_seat(i, scanner, datagram(i + 1)));
+        REQUIRE(seats.back() != HoldRoom::kNone);
+    }
+    CHECK(room.full(scanner));
+    CHECK_FALSE(room.full());
+    rte_mbuf* former = nullptr;
+    CHECK(room.take_seat(5, scanner, datagram(9)) == HoldRoom::kNone);
+    CHECK(room.keep_last(seats[0], datagram(9), former) == HoldRoom::Kept::source_full);
+    const std::uint32_t seat = room.take_seat(6, other, datagram(10));
+    REQUIRE(seat != HoldRoom::kNone);
+    CHECK(room.keep_last(seat, datagram(11), former) == HoldRoom::Kept::kept);
+    room.leave(seats[2]);
+    CHECK(room.keep_last(seats[0], datagram(9), former) == HoldRoom::Kept::kept);
+    CHECK(room.full(scanner));
+    room.leave(seats[0]);  // two places at once
+    CHECK(room.take_seat(7, scanner, datagram(12)) != HoldRoom::kNone);
+    CHECK(room.take_seat(8, scanner, datagram(13)) != HoldRoom::kNone);
+    CHECK(room.take_seat(9, scanner, datagram(14)) == HoldRoom::kNone);
+}
+
+TEST_CASE("source shares: counts are right whatever comes and goes") {
+    SeededRandom random(GENERATE(3u, 4u));
+    constexpr std::uint32_t kTotal = 64, kEach = 9;
+    SourceShares shares(kTotal, kEach, {random.u64(), random.u64()});
+    std::map<std::uint32_t, std::uint32_t> model;
+    std::uint32_t total = 0;
+    for (int step = 0; step < 50'000; ++step) {
+        const auto host = static_cast<std::uint32_t>(random.below(100));
+        const Address source = Address::ipv4(host);
+        if (random.below(100) < (step / 1000 % 2 == 0 ? 70u : 30u)) {
+            if (total == kTotal) continue;
+            REQUIRE(shares.may_take(source) == (model[host] < kEach));
+            if (!shares.may_take(source)) continue;
+            shares.take(source);
+            ++model[host];
+            ++total;
+        } else if (model[host] > 0) {
+            shares.give(source);
+            --model[host];
+            --total;
+        }
+        if (step % 100 == 0)
+            for (std::uint32_t i = 0; i < 100; ++i) REQUIRE(shares.count(Address::ipv4(i)) == model[i]);
+    }
 }
