@@ -76,6 +76,7 @@ int serve(const config::Config& config, const ike::PrivateKey& key, std::FILE* k
     auto dataplane = Dataplane::start(config, seed);
     if (!dataplane) return complain(kFailed, dataplane.error());
     Dataplane& plane = **dataplane;
+    for (const std::string& remark : plane.remarks()) log.write(config::LogLevel::notice, "main", remark);
 
     auto daemon = daemon::Daemon::start({.config = config,
                                          .reactor = reactor,

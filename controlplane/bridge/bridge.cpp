@@ -44,6 +44,7 @@ std::uint64_t Bridge::post(unsigned worker, Command command) {
     Worker& to = workers_.at(worker);
     command.sequence = ++to.posted;
     if (!to.commands.empty() || !put(links_[worker].commands, command)) to.commands.push_back(command);
+    wake(links_[worker]);
     const std::uint64_t sequence = command.sequence;
     forget(command);
     return sequence;
@@ -61,6 +62,7 @@ void Bridge::transmit(unsigned worker, Transmit::Kind kind, std::uint16_t interf
     record.len = static_cast<std::uint16_t>(data.size());
     std::memcpy(record.data.data(), data.data(), data.size());
     if (!to.transmits.empty() || !put(links_[worker].transmits, record)) to.transmits.push_back(record);
+    wake(links_[worker]);
 }
 
 bool Bridge::flush(unsigned worker) {
@@ -75,6 +77,7 @@ bool Bridge::flush(unsigned worker) {
         to.transmits.pop_front();
         moved = true;
     }
+    if (moved) wake(links_[worker]);
     return moved;
 }
 

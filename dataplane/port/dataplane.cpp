@@ -10,6 +10,8 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -155,6 +157,10 @@ Status make_link(DataplaneParts& parts, Worker& worker) {
         w.ring = *ring;
     }
     link.shared = &worker.shared;
+    if (worker.idle == IdleMode::interrupt) {
+        link.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (link.wake_fd < 0) return fail(fmt::format("no event descriptor: {}", rte_strerror(errno)));
+    }
     return {};
 }
 
@@ -166,6 +172,8 @@ std::vector<PortUse> use_ports(const DataplaneParts& parts, unsigned worker, uns
         uses[i].port_id = port.id;
         uses[i].rx_queue = rx.queue_of(worker);
         uses[i].tx_queue = tx.queue_of(worker);
+        if (uses[i].rx_queue != kNoQueue && !port.interrupt_fds.empty())
+            uses[i].interrupt_fd = port.interrupt_fds.at(uses[i].rx_queue);
         uses[i].tx_owner = static_cast<std::uint16_t>(tx.first());
         uses[i].interface_of_vlan.assign(4096, kNoInterface);
         bool first = true;
@@ -182,6 +190,17 @@ std::vector<PortUse> use_ports(const DataplaneParts& parts, unsigned worker, uns
         }
     }
     return uses;
+}
+
+/// A worker sleeps only where every port that it receives from can wake it.
+void fall_back(DataplaneParts& parts, Worker& worker) {
+    for (std::size_t i = 0; i < worker.ports.size(); ++i) {
+        if (worker.ports[i].rx_queue == kNoQueue || worker.ports[i].interrupt_fd >= 0) continue;
+        worker.idle = IdleMode::adaptive;
+        parts.remarks.push_back(
+            fmt::format("worker {} idles adaptively: device '{}' has no receive interrupts", worker.index,
+                        parts.ports[i].device));
+    }
 }
 
 Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSeed seed, unsigned index) {
@@ -206,6 +225,7 @@ Status make_worker(DataplaneParts& parts, const config::Config& config, OwnerSee
         w.reassembly = std::make_unique<Reassembly>(
             d.reassemblies, static_cast<std::uint64_t>(d.reassembly_timeout.count()), seed);
     w.ports = use_ports(parts, index, w.num_workers);
+    if (w.idle == IdleMode::interrupt) fall_back(parts, w);
     w.handoff_to.resize(w.num_workers);
     w.handoff_from.resize(w.num_workers);
     w.to_pass.resize(w.num_workers);
@@ -283,6 +303,7 @@ Result<std::unique_ptr<Dataplane>, std::string> Dataplane::start(const config::C
         return fail(std::string("no memory for the route and neighbour tables"));
     for (unsigned i = 0; ok && i < config.dataplane.lcores.size(); ++i)
         ok = make_worker(parts, config, seed, i);
+    for (auto& worker : parts.workers) worker->links = parts.links;
     if (ok) ok = join_workers(parts, handoff_entries);
     if (!ok) return fail(ok.error());
     parts.observer =
@@ -316,6 +337,9 @@ const std::vector<WorkerLink>& Dataplane::links() const {
 MacAddress Dataplane::mac(std::uint16_t interface) const {
     return parts_->interfaces.at(interface).mac;
 }
+const std::vector<std::string>& Dataplane::remarks() const {
+    return parts_->remarks;
+}
 Address Dataplane::link_local(std::uint16_t interface) const {
     return parts_->interfaces.at(interface).link_local;
 }
@@ -329,12 +353,15 @@ void Dataplane::stop() {
     DataplaneParts& parts = *parts_;
     if (std::exchange(parts.stopped, true)) return;
     parts.stopping.store(true);
+    for (const WorkerLink& link : parts.links) wake(link);
     if (parts.launched) rte_eal_mp_wait_lcore();
     for (const Port& port : parts.ports) close_port(port);
     for (auto& worker : parts.workers) {
         rte_rcu_qsbr_thread_offline(parts.qsbr, worker->index);
         rte_rcu_qsbr_thread_unregister(parts.qsbr, worker->index);
     }
+    for (WorkerLink& link : parts.links)
+        if (const int fd = std::exchange(link.wake_fd, -1); fd >= 0) close(fd);
     // Security goes while its mbufs' pool is there; the pool takes all mbufs with it.
     for (auto& worker : parts.workers) worker->security.reset();
     parts.publisher.reset();

@@ -48,6 +48,9 @@ class Dataplane {
     /// fe80::/64 address of the interface (RFC 4291 appendix A), or the configured one.
     Address link_local(std::uint16_t interface) const;
 
+    /// What is not as configured and yet no error, a sentence each; for the log.
+    const std::vector<std::string>& remarks() const;
+
     /// Reads the ports' link state for workers and `show interfaces`; control calls it
     /// about once a second.
     void refresh_links();

@@ -28,6 +28,7 @@ struct DataplaneParts {
     std::vector<std::unique_ptr<Worker>> workers;
     std::vector<rte_ring*> rings;  // all of them, to be freed
     std::vector<WorkerLink> links;
+    std::vector<std::string> remarks;
     std::unique_ptr<CounterReader> observer;
     std::atomic<bool> stopping{false};
     bool launched = false;

@@ -68,6 +68,18 @@ rte_eth_conf configuration_of(const Port& port, const rte_eth_dev_info& info, st
     return conf;
 }
 
+/// One descriptor for each receive queue, or none at all.
+std::vector<int> interrupts_of(const Port& port) {
+    std::vector<int> fds;
+    for (std::uint16_t queue = 0; queue < port.num_rx; ++queue) {
+        const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port.id, queue);
+        const int status = fd < 0 ? fd : rte_eth_dev_rx_intr_disable(port.id, queue);
+        if (fd < 0 || (status != 0 && status != -ENOTSUP)) return {};
+        fds.push_back(fd);
+    }
+    return fds;
+}
+
 }  // namespace
 
 Result<Port, std::string> open_port(const std::string& device, const std::string& interface_name,
@@ -110,27 +122,33 @@ Result<Port, std::string> open_port(const std::string& device, const std::string
         return fail(fmt::format("interface {}: device '{}' takes an MTU of at most {}, not {}",
                                 interface_name, device, info.max_mtu, mtu));
     std::vector<std::uint8_t> key;  // lives as long as the call
-    const rte_eth_conf conf = configuration_of(port, info, mtu, key);
-    if (const int status = rte_eth_dev_configure(port.id, port.num_rx, port.num_tx, &conf); status != 0)
-        return failed("cannot be configured", status);
+    rte_eth_conf conf = configuration_of(port, info, mtu, key);
+    // Some drivers refuse what they do not have, some ignore it.
+    conf.intr_conf.rxq = config.idle == IdleMode::interrupt;
+    int status = rte_eth_dev_configure(port.id, port.num_rx, port.num_tx, &conf);
+    if (status != 0 && conf.intr_conf.rxq != 0) {
+        conf.intr_conf.rxq = 0;
+        status = rte_eth_dev_configure(port.id, port.num_rx, port.num_tx, &conf);
+    }
+    if (status != 0) return failed("cannot be configured", status);
     std::uint16_t num_rxd = config.descriptors, num_txd = config.descriptors;
     rte_eth_dev_adjust_nb_rx_tx_desc(port.id, &num_rxd, &num_txd);
     const auto socket = static_cast<unsigned>(rte_eth_dev_socket_id(port.id));
     for (std::uint16_t q = 0; q < port.num_rx; ++q)
-        if (const int status = rte_eth_rx_queue_setup(port.id, q, num_rxd, socket, nullptr, pool);
-            status != 0)
+        if (status = rte_eth_rx_queue_setup(port.id, q, num_rxd, socket, nullptr, pool); status != 0)
             return failed("has no receive queue", status);
     for (std::uint16_t q = 0; q < port.num_tx; ++q)
-        if (const int status = rte_eth_tx_queue_setup(port.id, q, num_txd, socket, nullptr); status != 0)
+        if (status = rte_eth_tx_queue_setup(port.id, q, num_txd, socket, nullptr); status != 0)
             return failed("has no transmit queue", status);
     for (std::uint16_t q = 0; leaves_frames_unfinished(info.driver_name) && q < port.num_rx; ++q) {
         port.callbacks.push_back(finish_received(port.id, q));
         if (port.callbacks.back() == nullptr) return failed("takes no receive callback", rte_errno);
     }
-    if (const int status = set_mtu(port.id, mtu); status != 0) return failed("does not take its MTU", status);
-    if (const int status = rte_eth_dev_start(port.id); status != 0) return failed("does not start", status);
+    if (status = set_mtu(port.id, mtu); status != 0) return failed("does not take its MTU", status);
+    if (status = rte_eth_dev_start(port.id); status != 0) return failed("does not start", status);
     // Neighbour discovery needs group frames; a driver that knows neither filter has none.
     if (rte_eth_allmulticast_enable(port.id) != 0) rte_eth_promiscuous_enable(port.id);
+    if (conf.intr_conf.rxq != 0) port.interrupt_fds = interrupts_of(port);
     port.mac = address_of(port.id);
     port.description = fmt::format("driver {}, {} receive and {} transmit queues of {} and {} descriptors{}",
                                    driver, port.num_rx, port.num_tx, num_rxd, num_txd,

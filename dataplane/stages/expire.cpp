@@ -1,5 +1,7 @@
 #include "stages/expire.hpp"
 
+#include <algorithm>
+
 #include "stages/hold.hpp"
 #include "stages/keepalive.hpp"
 #include "worker/security_state.hpp"
@@ -10,6 +12,7 @@ namespace {
 /// 200,000 slots a second and direction, however fast the loop turns.
 constexpr std::uint64_t kExpireEveryNs = 20'000;
 constexpr unsigned kSlotsPerScan = 4;
+constexpr unsigned kMostScans = 64;
 
 void tell(Worker& worker, const SaCold& cold, std::uint32_t slot, Direction direction, bool hard) {
     post(worker, Event(SaExpired{cold.pair, {slot, cold.generation}, direction, hard}));
@@ -73,9 +76,12 @@ void check_limits(Worker& worker, InboundSa& sa) {
 void expire_by_time(Worker& worker) {
     Security& security = *worker.security;
     if (worker.now_ns < security.next_expire_ns) return;
+    // A worker that slept has some scans to make good.
+    const std::uint64_t due = (worker.now_ns - security.next_expire_ns) / kExpireEveryNs + 1;
+    const auto scans = static_cast<unsigned>(std::min<std::uint64_t>(due, kMostScans));
     security.next_expire_ns = worker.now_ns + kExpireEveryNs;
     Sad& sad = security.sad;
-    for (unsigned i = 0; i < kSlotsPerScan; ++i) {
+    for (unsigned i = 0; i < kSlotsPerScan * scans; ++i) {
         if (security.next_inbound >= sad.high_water(Direction::inbound)) security.next_inbound = 0;
         if (security.next_outbound >= sad.high_water(Direction::outbound)) security.next_outbound = 0;
         InboundSa& in = sad.inbound_at(security.next_inbound++);

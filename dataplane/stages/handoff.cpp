@@ -3,6 +3,8 @@
 #include <rte_ring.h>
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 
 #include "worker/foreign_sa.hpp"
 
@@ -15,6 +17,12 @@ void hand_over(Worker& worker, rte_mbuf* packet, unsigned to, Resume resume) {
         return;
     }
     worker.ledger.handed_over.add();
+    worker.woken |= 1u << to;
+}
+
+void wake_others(Worker& worker) {
+    for (std::uint32_t left = std::exchange(worker.woken, 0); left != 0; left &= left - 1)
+        wake(worker.links[static_cast<unsigned>(std::countr_zero(left))]);
 }
 
 void hand_over_to_sa(Worker& worker, rte_mbuf* packet) {

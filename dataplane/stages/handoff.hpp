@@ -17,6 +17,9 @@ void hand_over_to_sa(Worker&, rte_mbuf* packet);
 /// none of it names any more what was taken out of use before. Ask until it is true.
 bool rings_passed(Worker&);
 
+/// Once a turn, when there is Worker::woken: rings those that sleep.
+void wake_others(Worker&);
+
 /// Up to a receive burst from worker `from`.
 void take_over(Worker&, unsigned from, Burst& out);
 

@@ -61,6 +61,7 @@ struct PortUse {
     std::uint16_t rx_queue = kNoQueue;             // kNoQueue: another worker receives
     std::uint16_t tx_queue = kNoQueue;             // kNoQueue: `tx_owner` transmits for us
     std::uint16_t tx_owner = 0;                    // worker index
+    int interrupt_fd = -1;                         // of rx_queue, when the worker may sleep on it
     std::uint16_t first_interface = 0;             // blamed when a frame belongs to none
     std::vector<std::uint16_t> interface_of_vlan;  // 4096 entries, kNoInterface; [0]: untagged
     /// MAC address of the untagged interface as a frame begins with it, shifted left by 16
@@ -140,6 +141,8 @@ struct alignas(64) Worker {
     std::vector<rte_ring*> handoff_from;  // by worker index; null for ourselves
     std::vector<std::uint32_t> to_pass;   // of each of those, while `passing` (stages/handoff.hpp)
     bool passing = false;
+    std::uint32_t woken = 0;            // workers, by bit, that got something while they may sleep
+    std::span<const WorkerLink> links;  // of all workers
     std::unique_ptr<WaitingRoom> waiting;
     std::unique_ptr<Reassembly> reassembly;  // null: switched off
     TokenBucket icmp_tokens;

@@ -134,7 +134,11 @@ void Gateway::know_neighbours() {
 }
 
 void Gateway::in(std::uint16_t interface, const Bytes& frame) {
-    rte_mbuf* packet = rte_pktmbuf_alloc(parts().pool);
+    in_of(parts().pool, interface, frame);
+}
+
+void Gateway::in_of(rte_mempool* pool, std::uint16_t interface, const Bytes& frame) {
+    rte_mbuf* packet = rte_pktmbuf_alloc(pool);
     REQUIRE(packet != nullptr);
     char* room = rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size()));
     REQUIRE(room != nullptr);
