@@ -140,11 +140,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         packet_of(worker, order.whole ? Bytes(rest.begin(), rest.end()) : sealed(order, sa, rest));
 
     Burst ours, esp, inner;
-    if (parse_datagram(packet) == Drop::kCount) {
+    const bool parsed = parse_datagram(packet) == Drop::kCount;
+    if (parsed && !meta(packet).fragment) {
         ours.push(packet);
         local(worker, ours, esp);
         decrypt(worker, esp, inner);
-    } else {
+    } else {  // what is put together first is not for here
         require(order.whole);
         rte_pktmbuf_free(packet);
     }
