@@ -17,6 +17,8 @@ void apply_part(Worker& worker, Command* commands, unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
         if (commands[i].kind == Command::Kind::neighbour_changed) {
             neighbour_changed(worker, commands[i].neighbour_changed);
+        } else if (commands[i].kind >= Command::Kind::measure_stages) {
+            apply_observe(worker, commands[i]);
         } else {
             apply(worker, commands[i]);
         }
