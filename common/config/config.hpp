@@ -135,6 +135,7 @@ struct Management {
     std::string socket = "/run/oegate/oegate.sock";
     std::string state_directory = "/var/lib/oegate";
     std::string capture_directory = "/var/lib/oegate/capture";
+    std::string viewer_group;             // may `show` and `explain`; empty: nobody
     LogLevel log_level = LogLevel::info;  // to standard error, one line an event
 };
 

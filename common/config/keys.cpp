@@ -318,6 +318,9 @@ std::vector<Key> make_keys() {
               "Where `oegate capture` writes its pcapng files."),
         value("management.state-directory", text(Form::path, 4096), FIELD(management.state_directory),
               "What survives a restart."),
+        value("management.viewer-group", text(Form::name, 32), FIELD(management.viewer_group),
+              "Group whose members may use `show` and `explain`. Everything else is for root and the user "
+              "that oegated runs as."),
         value("management.log-level", {}, FIELD(management.log_level),
               "Least level of the lines on standard error."),
     };

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "base/clock.hpp"
+#include "contract/observe.hpp"
 #include "contract/sa.hpp"
 
 namespace oegate {
@@ -107,6 +108,11 @@ struct Command {
         query_use,
         neighbour_changed,
         snapshot,
+        measure_stages,
+        start_trace,
+        stop_trace,
+        start_capture,
+        stop_capture,
     };
     Kind kind = Kind::query_use;
     std::uint64_t sequence = 0;  // counts up per worker; acknowledged by WorkerShared::applied
@@ -120,6 +126,11 @@ struct Command {
         QueryUse query_use;
         NeighbourChanged neighbour_changed;
         Snapshot snapshot;
+        MeasureStages measure_stages;
+        StartTrace start_trace;
+        StopTrace stop_trace;
+        StartCapture start_capture;
+        StopCapture stop_capture;
     };
 
     Command() : query_use{} {}
@@ -132,6 +143,11 @@ struct Command {
     explicit Command(const QueryUse& c) : kind(Kind::query_use), query_use(c) {}
     explicit Command(const NeighbourChanged& c) : kind(Kind::neighbour_changed), neighbour_changed(c) {}
     explicit Command(const Snapshot& c) : kind(Kind::snapshot), snapshot(c) {}
+    explicit Command(const MeasureStages& c) : kind(Kind::measure_stages), measure_stages(c) {}
+    explicit Command(const StartTrace& c) : kind(Kind::start_trace), start_trace(c) {}
+    explicit Command(const StopTrace& c) : kind(Kind::stop_trace), stop_trace(c) {}
+    explicit Command(const StartCapture& c) : kind(Kind::start_capture), start_capture(c) {}
+    explicit Command(const StopCapture& c) : kind(Kind::stop_capture), stop_capture(c) {}
 };
 static_assert(std::is_trivially_copyable_v<Command> && sizeof(Command) % 4 == 0);
 

@@ -12,6 +12,7 @@
 
 #include "contract/crypto_status.hpp"
 #include "contract/drop.hpp"
+#include "contract/observe.hpp"
 #include "contract/sa.hpp"
 
 namespace oegate {
@@ -73,6 +74,32 @@ struct InterfaceStatus {
     InterfaceCounters counters;
 };
 
+/// One stage as the stage clock measured it.
+struct StageStatus {
+    Stage stage = Stage::idle;
+    std::uint64_t calls = 0;  // with at least one packet, or that are not about packets
+    std::uint64_t packets = 0;
+    std::uint64_t cycles = 0;  // TSC, without the stages that it called
+    std::uint64_t max_burst = 0;
+};
+
+struct RingStatus {
+    std::string name;
+    std::uint64_t used = 0;
+    std::uint64_t size = 0;
+};
+
+/// Something that has a bound: buffers, flows, SAs, waiting datagrams.
+struct MemoryStatus {
+    std::string what;
+    int worker = -1;  // -1: of all
+    std::uint64_t used = 0;
+    std::uint64_t bound = 0;
+};
+
+/// Receive bursts by size: 0, 1, 2–3, 4–7, 8–15, 16–31, 32 and more packets.
+inline constexpr std::size_t kBurstSizes = 7;
+
 struct WorkerStatus {
     unsigned lcore = 0;
     std::uint64_t loops = 0;
@@ -101,6 +128,10 @@ struct WorkerStatus {
     std::uint64_t stalled_ns = 0;   // since it last turned, when that is too long
     std::uint64_t sleeps = 0;       // because there was nothing to do (dataplane.idle)
     CryptoStatus crypto;
+    bool measuring = false;                                   // the stage clock runs
+    std::vector<StageStatus> stages;                          // that were entered since it was started
+    std::array<std::uint64_t, kBurstSizes> receive_bursts{};  // likewise
+    std::vector<RingStatus> rings;
 };
 
 /// Implemented by the data plane, called on the control thread, never waits.
@@ -109,6 +140,9 @@ class Observer {
     virtual ~Observer() = default;
     virtual std::vector<InterfaceStatus> interfaces() const = 0;  // in configuration order
     virtual std::vector<WorkerStatus> workers() const = 0;
+    virtual std::vector<MemoryStatus> memory() const { return {}; }
+    /// The clock of TraceRecord and CaptureRecord, monotonic.
+    virtual std::uint64_t clock_ns() const { return 0; }
 };
 
 }  // namespace oegate

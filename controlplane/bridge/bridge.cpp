@@ -15,12 +15,13 @@ bool put(rte_ring* ring, const Record& record) {
     return rte_ring_sp_enqueue_elem(ring, const_cast<Record*>(&record), sizeof(Record)) == 0;
 }
 
-/// Hands at most kMaxPerPoll records to `each`.
+/// Hands at most `most` records to `each`.
 template <class Record, class Each>
-bool drain(rte_ring* ring, Each each) {
+bool drain(rte_ring* ring, Each each, unsigned most = Bridge::kMaxPerPoll) {
+    if (ring == nullptr) return false;  // a worker that reports none of these
     Record record;
     unsigned num = 0;
-    while (num < Bridge::kMaxPerPoll && rte_ring_sc_dequeue_elem(ring, &record, sizeof record) == 0) {
+    while (num < most && rte_ring_sc_dequeue_elem(ring, &record, sizeof record) == 0) {
         each(record);
         ++num;
     }
@@ -87,6 +88,9 @@ bool Bridge::take_in(unsigned worker, Inbox& inbox) {
     found |= drain<Punt>(link.punts, [&](const Punt& punt) { inbox.on_punt(punt); });
     found |= drain<SnapshotRecord>(link.snapshots,
                                    [&](const SnapshotRecord& record) { inbox.on_snapshot(worker, record); });
+    found |= drain<TraceRecord>(link.traces, [&](const TraceRecord& record) { inbox.on_trace(record); });
+    found |= drain<CaptureRecord>(
+        link.captures, [&](const CaptureRecord& record) { inbox.on_capture(record); }, kMaxCopiesPerPoll);
     const std::uint64_t applied = link.shared->applied.load(std::memory_order_acquire);
     if (applied != workers_[worker].applied) {
         workers_[worker].applied = applied;
@@ -109,6 +113,25 @@ std::size_t Bridge::num_waiting() const {
     std::size_t num = 0;
     for (const Worker& worker : workers_) num += worker.commands.size() + worker.transmits.size();
     return num;
+}
+
+bool Bridge::captures_drained() const {
+    return std::ranges::all_of(links_, [](const WorkerLink& link) {
+        return link.captures == nullptr || rte_ring_empty(link.captures) == 1;
+    });
+}
+
+std::uint64_t Bridge::traces_lost() const {
+    std::uint64_t sum = 0;
+    for (const WorkerLink& link : links_) sum += link.shared->traces_lost.load(std::memory_order_relaxed);
+    return sum;
+}
+
+std::uint64_t Bridge::captures_lost(std::uint8_t slot) const {
+    std::uint64_t sum = 0;
+    for (const WorkerLink& link : links_)
+        sum += link.shared->captures_lost.at(slot).load(std::memory_order_relaxed);
+    return sum;
 }
 
 }  // namespace oegate::bridge

@@ -21,6 +21,8 @@ class Inbox {
     virtual void on_event(const Event& event) = 0;
     virtual void on_punt(const Punt& punt) = 0;
     virtual void on_snapshot(unsigned worker, const SnapshotRecord& record) = 0;
+    virtual void on_trace(const TraceRecord&) {}
+    virtual void on_capture(const CaptureRecord&) {}
     /// Every command of this worker up to `sequence` is in force.
     virtual void on_applied(unsigned worker, std::uint64_t sequence) = 0;
 };
@@ -47,9 +49,15 @@ class Bridge {
 
     std::uint64_t num_transmits_lost() const { return num_transmits_lost_; }
     std::size_t num_waiting() const;
+    /// No copy of a packet waits in any ring.
+    bool captures_drained() const;
+    /// Records that found their ring full, of all workers, since the last start.
+    std::uint64_t traces_lost() const;
+    std::uint64_t captures_lost(std::uint8_t slot) const;
 
     static constexpr std::size_t kMaxTransmits = 1024;
     static constexpr unsigned kMaxPerPoll = 256;
+    static constexpr unsigned kMaxCopiesPerPoll = 64;  // of 2 KiB each, and each goes to a file
 
   private:
     struct Worker {

@@ -13,6 +13,7 @@
 
 #include "cli/client.hpp"
 #include "cli/local.hpp"
+#include "cli/observe.hpp"
 #include "config/config.hpp"
 
 namespace {
@@ -67,7 +68,10 @@ class Grammar {
         app_.footer(kFooter);
         app_.fallthrough();  // --json may stand behind the command too
         app_.require_subcommand(0, 1);
-        for (const manage::Verb& verb : manage::verbs()) add_daemon_verb(verb);
+        for (const manage::Verb& verb : manage::verbs())
+            if (verb.plain) add_daemon_verb(verb);
+        add_trace();
+        add_capture();
         add_config();
         add_key();
         add_dns();
@@ -95,11 +99,15 @@ class Grammar {
   private:
     /// "show" of "show flows", made at its first verb.
     CLI::App* group(const std::string& name) {
-        static const std::map<std::string, std::string> kHelp{
-            {"show", "What is going on"},         {"flow", "Change the flow cache"},
-            {"tunnel", "Change tunnels"},         {"route", "Change routes"},
-            {"config", "The configuration file"}, {"key", "This gateway's private key"},
-            {"dns", "What to publish in DNS"}};
+        static const std::map<std::string, std::string> kHelp{{"show", "What is going on"},
+                                                              {"flow", "Change the flow cache"},
+                                                              {"tunnel", "Change tunnels"},
+                                                              {"route", "Change routes"},
+                                                              {"config", "The configuration file"},
+                                                              {"key", "This gateway's private key"},
+                                                              {"dns", "What to publish in DNS"},
+                                                              {"workers", "The worker cores"},
+                                                              {"capture", "Packets into pcapng files"}};
         CLI::App*& found = groups_[name];
         if (found == nullptr) {
             found = app_.add_subcommand(name, kHelp.at(name));
@@ -127,6 +135,65 @@ class Grammar {
         command->callback([this, name, arguments] {
             run_ = [this, name, arguments] { return ask_daemon(options_, name, *arguments); };
         });
+    }
+
+    cli::Ask asking() {
+        return [this](const std::string& verb, const std::vector<std::string>& arguments, bool json) {
+            return cli::ask(options_.socket, {verb, arguments, json},
+                            std::chrono::milliseconds(options_.timeout_ms));
+        };
+    }
+
+    void add_trace() {
+        CLI::App* trace = app_.add_subcommand(
+            "trace",
+            "The stages that the next datagrams of a pair pass; `trace stop` ends the one that runs");
+        auto request = std::make_shared<cli::TraceRequest>();
+        trace->add_option("PAIR", request->pair, "The two hosts, in either direction")
+            ->option_text("SRC DST | stop")
+            ->expected(1, 2)
+            ->required();
+        trace->add_option("--protocol", request->protocol, "icmp, tcp, udp, icmpv6, sctp or a number");
+        trace->add_option("--count", request->count, "Datagrams, 1 to 1000")->capture_default_str();
+        trace->add_option("--seconds", request->seconds, "It ends after, 1 to 3600")->capture_default_str();
+        trace->fallthrough();
+        trace->callback([this, request] {
+            run_ = [this, request] {
+                if (request->pair == std::vector<std::string>{"stop"})
+                    return ask_daemon(options_, "trace stop", {});
+                return cli::trace(*request, options_.json, asking());
+            };
+        });
+    }
+
+    void add_capture() {
+        CLI::App* start = group("capture")->add_subcommand(
+            "start", "Copy packets into NAME.pcapng in management.capture-directory");
+        auto request = std::make_shared<cli::CaptureRequest>();
+        start->add_option("NAME", request->name, "A word: letters, digits, - and _")->required();
+        start->add_option("--interface", request->interface, "Frames of this interface, both directions");
+        CLI::Option* drops =
+            start->add_option("--drops", request->drops, "Dropped packets, of all reasons or of this one")
+                ->option_text("[REASON]")
+                ->expected(0, 1);
+        start->add_flag("--decrypted", request->decrypted, "Datagrams inside of tunnels, both directions");
+        start->add_option("--pair", request->pair, "Only these two hosts (with --decrypted)")
+            ->option_text("SRC DST")
+            ->expected(2);
+        start->add_option("--snaplen", request->snaplen, "Bytes of each packet, 64 to 2000 (2000)");
+        start->add_option("--seconds", request->seconds, "It ends after (60)");
+        start->add_option("--packets", request->packets, "It ends after (10000)");
+        start->add_option("--size", request->size, "It ends before the file is longer, as 500K or 1G (64M)");
+        start->fallthrough();
+        start->callback([this, request, drops] {
+            request->all_drops = drops->count() > 0;
+            run_ = [this, request] {
+                return ask_daemon(options_, "capture start", cli::arguments_of(*request));
+            };
+        });
+        CLI::App* list = group("capture")->add_subcommand("list", "As show captures");
+        list->fallthrough();
+        list->callback([this] { run_ = [this] { return ask_daemon(options_, "show captures", {}); }; });
     }
 
     void add_config() {

@@ -57,11 +57,35 @@ Daemon::Daemon(Parts parts)
           [this](discovery::QueryId query) { gateway_.on_dns_error(query, loop::monotonic_now()); }),
       snapshots_(bridge_.num_workers(),
                  [this](unsigned worker, const Command& command) { gateway_.post(worker, command); }),
+      tracing_({bridge_.num_workers(),
+                [this](unsigned worker, const Command& command) { gateway_.post(worker, command); },
+                [this] { return bridge_.traces_lost(); }}),
+      captures_(captures_outside()),
       commands_(
           *this, &parts_.log, [] { return std::chrono::system_clock::now(); }, loop::monotonic_now),
       now_(loop::monotonic_now()) {}
 
 Daemon::~Daemon() = default;
+
+observe::Captures::Outside Daemon::captures_outside() {
+    observe::Captures::Outside outside;
+    outside.directory = parts_.config.management.capture_directory;
+    for (const config::Interface& interface : parts_.config.interfaces)
+        outside.interfaces.push_back(interface.name);
+    outside.num_workers = bridge_.num_workers();
+    outside.post = [this](unsigned worker, const Command& command) { return gateway_.post(worker, command); };
+    outside.lost = [this](std::uint8_t slot) { return bridge_.captures_lost(slot); };
+    outside.clock_ns = [this] { return parts_.observer.clock_ns(); };
+    outside.wall_ns = [] {
+        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                              std::chrono::system_clock::now().time_since_epoch())
+                                              .count());
+    };
+    outside.log = [this](const std::string& text) {
+        parts_.log.write(config::LogLevel::notice, "observe", text);
+    };
+    return outside;
+}
 
 Result<std::unique_ptr<Daemon>, std::string> Daemon::start(Parts parts) {
     std::unique_ptr<Daemon> daemon(new Daemon(std::move(parts)));
@@ -81,8 +105,9 @@ Result<void, std::string> Daemon::publish_tables() {
 }
 
 Result<void, std::string> Daemon::open_socket() {
-    auto server = manage::Server::listen(parts_.config.management.socket, parts_.reactor, commands_,
-                                         &parts_.log, loop::monotonic_now);
+    auto server =
+        manage::Server::listen(parts_.config.management.socket, parts_.reactor, commands_, &parts_.log,
+                               loop::monotonic_now, parts_.config.management.viewer_group);
     if (!server) return fail(std::move(server.error()));
     server_ = std::move(*server);
     return {};
@@ -97,12 +122,15 @@ void Daemon::join_reactor() {
     give_time(gateway_);
     give_time(neighbours_);
     give_time(snapshots_);
+    give_time(tracing_);
+    give_time(captures_);
     give_time(commands_);
     give_time(*server_);
     reactor.add_deadline([this] { return stalls_.next_look(); }, [this](Time now) { look_for_stalls(now); });
     reactor.add_poller([this](Time now) {
         now_ = now;
         const bool found = bridge_.poll(*this);
+        captures_.on_turn(bridge_.captures_drained(), now);
         parts_.tables.reclaim();
         return pump() || found;
     });
@@ -160,6 +188,15 @@ void Daemon::on_snapshot(unsigned worker, const SnapshotRecord& record) {
 
 void Daemon::on_applied(unsigned worker, std::uint64_t sequence) {
     gateway_.command_applied(worker, sequence, now_);
+    captures_.on_applied(worker, sequence);
+}
+
+void Daemon::on_trace(const TraceRecord& record) {
+    tracing_.on_record(record, now_);
+}
+
+void Daemon::on_capture(const CaptureRecord& record) {
+    captures_.on_record(record, now_);
 }
 
 // ---- to the workers, to DNS, to the log ---------------------------------------------

@@ -14,6 +14,8 @@
 #include "manage/commands.hpp"
 #include "manage/server.hpp"
 #include "manage/snapshots.hpp"
+#include "observe/captures.hpp"
+#include "observe/tracing.hpp"
 #include "route/neighbours.hpp"
 #include "route/routes.hpp"
 
@@ -59,12 +61,15 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     Result<void, std::string> publish_tables();
     Result<void, std::string> open_socket();
     void join_reactor();
+    observe::Captures::Outside captures_outside();
 
     // from the workers
     void on_event(const Event& event) override;
     void on_punt(const Punt& punt) override;
     void on_snapshot(unsigned worker, const SnapshotRecord& record) override;
     void on_applied(unsigned worker, std::uint64_t sequence) override;
+    void on_trace(const TraceRecord& record) override;
+    void on_capture(const CaptureRecord& record) override;
 
     /// Carries out whatever the machines have asked for, until they ask no more.
     bool pump();
@@ -81,6 +86,7 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     const config::Config& configuration() const override { return parts_.config; }
     std::vector<InterfaceStatus> interfaces() const override { return parts_.observer.interfaces(); }
     std::vector<WorkerStatus> workers() const override;
+    std::vector<MemoryStatus> memory() const override { return parts_.observer.memory(); }
     std::vector<Route> routes() const override;
     std::vector<manage::NeighbourView> neighbours() const override;
     gateway::StatusView status() const override;
@@ -97,6 +103,10 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     manage::ActionResult rekey_tunnel(const Pair& pair) override;
     manage::ActionResult add_route(const Prefix& prefix, const Address& via) override;
     manage::ActionResult remove_route(const Prefix& prefix) override;
+    void measure_stages(Duration time) override;
+    observe::Tracing& tracing() override { return tracing_; }
+    observe::Captures& captures() override { return captures_; }
+    void audit(const std::string& text, unsigned user) override;
 
     Parts parts_;
     route::RouteList routes_;
@@ -106,6 +116,8 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     Stalls stalls_;
     discovery::Transport transport_;
     manage::Snapshots snapshots_;
+    observe::Tracing tracing_;
+    observe::Captures captures_;
     manage::Commands commands_;
     std::unique_ptr<manage::Server> server_;
     std::shared_ptr<loop::Reactor::Timer> refresh_;

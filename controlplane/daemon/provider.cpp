@@ -115,4 +115,13 @@ manage::ActionResult Daemon::rekey_tunnel(const Pair& pair) {
     return {manage::ActionResult::Outcome::done, "rekeying the tunnel " + pair.text()};
 }
 
+void Daemon::measure_stages(Duration time) {
+    const MeasureStages order{time > Duration{}, static_cast<std::uint64_t>(time.count())};
+    for (unsigned worker = 0; worker < bridge_.num_workers(); ++worker) gateway_.post(worker, Command(order));
+}
+
+void Daemon::audit(const std::string& text, unsigned user) {
+    parts_.log.write(config::LogLevel::warning, "security", text, {{"uid", std::to_string(user)}});
+}
+
 }  // namespace oegate::daemon

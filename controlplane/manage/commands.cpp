@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "config/loader.hpp"
+#include "manage/arguments.hpp"
 #include "manage/render.hpp"
 #include "manage/text.hpp"
 
@@ -17,23 +17,7 @@ namespace {
 
 constexpr Duration kSampleEvery = 5s;
 
-Response usage(std::string text) {
-    return {Status::usage, nullptr, std::move(text)};
-}
-
-/// What a person typed, safe to repeat.
-std::string quoted(const std::string& text) {
-    return "\"" + text.substr(0, 60) + "\"";
-}
-
-std::optional<Address> address_argument(const std::string& text, const Commands::Reply& reply) {
-    auto address = Address::parse(text);
-    if (!address)
-        reply(usage(quoted(text) + " is not an address, expected one such as 192.0.2.1 or 2001:db8::1"));
-    return address;
-}
-
-std::optional<Prefix> prefix_argument(const std::string& text, const Commands::Reply& reply) {
+std::optional<Prefix> prefix_argument(const std::string& text, const Reply& reply) {
     auto prefix = Prefix::parse(text);
     if (!prefix)
         reply(
@@ -52,39 +36,6 @@ Response response_of(const ActionResult& result) {
             result.text.empty() || result.text.ends_with('\n') ? result.text : result.text + "\n"};
 }
 
-/// The two first arguments; replies itself when they are no pair.
-std::optional<Pair> pair_argument(const std::vector<std::string>& arguments, const Commands::Reply& reply) {
-    const auto source = address_argument(arguments[0], reply);
-    if (!source) return std::nullopt;
-    const auto destination = address_argument(arguments[1], reply);
-    if (!destination) return std::nullopt;
-    if (source->family() != destination->family()) {
-        reply(usage("source and destination are of different families, expected both IPv4 or both IPv6"));
-        return std::nullopt;
-    }
-    return Pair{*source, *destination};
-}
-
-template <class T>
-std::optional<T> number_argument(const std::string& text) {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-std::optional<std::uint8_t> protocol_argument(const std::string& text) {
-    struct Protocol {
-        const char* name;
-        std::uint8_t number;
-    };
-    // IANA protocol numbers.
-    for (const Protocol& known : {Protocol{"icmp", 1}, Protocol{"tcp", 6}, Protocol{"udp", 17},
-                                  Protocol{"icmpv6", 58}, Protocol{"sctp", 132}})
-        if (text == known.name) return known.number;
-    return number_argument<std::uint8_t>(text);
-}
-
 }  // namespace
 
 Commands::Commands(Provider& provider, const Log* log, WallClock wall, std::function<Time()> now)
@@ -95,32 +46,43 @@ Commands::Commands(Provider& provider, const Log* log, WallClock wall, std::func
       started_(now_()),
       started_wall_(wall_()),
       next_sample_(started_ + kSampleEvery) {
-    for (const WorkerStatus& worker : provider_.workers())
-        former_.push_back({worker.cycles_busy, worker.cycles_total});
+    former_ = sample();
     latest_ = former_;
 }
 
 void Commands::on_timer(Time now) {
     if (now < next_sample_) return;
     next_sample_ = now + kSampleEvery;
-    former_ = std::exchange(latest_, {});
-    for (const WorkerStatus& worker : provider_.workers())
-        latest_.push_back({worker.cycles_busy, worker.cycles_total});
+    former_ = std::exchange(latest_, sample());
 }
 
-std::vector<double> Commands::loads() const {
-    std::vector<double> loads;
-    const auto workers = provider_.workers();
-    for (std::size_t i = 0; i < workers.size(); ++i) {
+std::vector<Commands::Sample> Commands::sample() const {
+    std::vector<Sample> samples;
+    for (const WorkerStatus& worker : provider_.workers())
+        samples.push_back({worker.cycles_busy, worker.cycles_total, worker.loops, worker.received, now_()});
+    return samples;
+}
+
+std::vector<WorkerLoad> Commands::loads() const {
+    std::vector<WorkerLoad> loads;
+    const std::vector<Sample> latest = sample();
+    for (std::size_t i = 0; i < latest.size(); ++i) {
+        const Sample& now = latest[i];
         const Sample since = i < former_.size() ? former_[i] : Sample{};
-        const auto total = static_cast<double>(workers[i].cycles_total - since.total);
-        const auto busy = static_cast<double>(workers[i].cycles_busy - since.busy);
-        loads.push_back(total > 0 ? std::clamp(busy / total, 0.0, 1.0) : 0);
+        const auto total = static_cast<double>(now.total - since.total);
+        const auto busy = static_cast<double>(now.busy - since.busy);
+        const auto packets = static_cast<double>(now.received - since.received);
+        const double passed = std::chrono::duration<double>(now.at - since.at).count();
+        WorkerLoad& load = loads.emplace_back();
+        load.share = total > 0 ? std::clamp(busy / total, 0.0, 1.0) : 0;
+        if (passed > 0) load.packets_per_second = packets / passed;
+        if (passed > 0) load.loops_per_second = static_cast<double>(now.loops - since.loops) / passed;
+        if (packets > 0) load.cycles_per_packet = busy / packets;
     }
     return loads;
 }
 
-void Commands::run(const Request& request, const Reply& reply) {
+void Commands::run(const Request& request, const Caller& caller, const Reply& reply) {
     const Verb* verb = find_verb(request.verb);
     if (verb == nullptr)
         return reply(usage("unknown command " + quoted(request.verb) + ": oegate --help lists them"));
@@ -128,6 +90,9 @@ void Commands::run(const Request& request, const Reply& reply) {
     if (arguments.size() < verb->min_arguments || arguments.size() > verb->max_arguments)
         return reply(usage(fmt::format("usage: oegate {}{}{}", verb->name, verb->arguments.empty() ? "" : " ",
                                        verb->arguments)));
+    if (verb->role == Role::admin && caller.role != Role::admin)
+        return reply({Status::not_permitted, nullptr,
+                      fmt::format("{} is for root and the user that oegated runs as\n", verb->name)});
     const std::string_view name = verb->name;
     if (name == "show status") return show_status(reply);
     if (name == "show flows") return show_flows(arguments, reply);
@@ -138,6 +103,8 @@ void Commands::run(const Request& request, const Reply& reply) {
     if (name == "show interfaces")
         return reply(render_interfaces(provider_.configuration().interfaces, provider_.interfaces()));
     if (name == "show workers") return reply(render_workers(provider_.workers(), loads()));
+    if (name == "show memory") return reply(render_memory(provider_.memory()));
+    if (name == "show captures") return reply(render_captures(provider_.captures().list(now_())));
     if (name == "show routes")
         return reply(render_routes(provider_.routes(), provider_.configuration().interfaces));
     if (name == "show classes") return reply(render_classes(provider_.classes()));
@@ -151,6 +118,12 @@ void Commands::run(const Request& request, const Reply& reply) {
     if (name == "tunnel rekey") return act(arguments, reply, &Provider::rekey_tunnel);
     if (name == "route add") return add_route(arguments, reply);
     if (name == "route remove") return remove_route(arguments, reply);
+    if (name == "workers measure") return measure(arguments, reply);
+    if (name == "trace start") return trace_start(arguments, caller, reply);
+    if (name == "trace read") return trace_read(arguments, reply);
+    if (name == "trace stop") return trace_stop(reply);
+    if (name == "capture start") return capture_start(arguments, caller, reply);
+    if (name == "capture stop") return capture_stop(arguments, reply);
     reply({Status::failed, nullptr, fmt::format("{} is not there yet", name)});
 }
 

@@ -6,21 +6,29 @@
 #include <string>
 #include <vector>
 
+#include "manage/arguments.hpp"
 #include "manage/log.hpp"
 #include "manage/protocol.hpp"
 #include "manage/provider.hpp"
+#include "manage/render.hpp"
 #include "manage/wall_time.hpp"
 
 namespace oegate::manage {
 
+/// Who asks, as the socket knows it.
+struct Caller {
+    unsigned user = 0;
+    Role role = Role::viewer;
+};
+
 class Commands {
   public:
-    using Reply = std::function<void(Response)>;
+    using Reply = manage::Reply;
 
     /// All must outlive the commands. log: for `show log` only; may be null.
     Commands(Provider& provider, const Log* log, WallClock wall, std::function<Time()> now);
 
-    void run(const Request& request, const Reply& reply);
+    void run(const Request& request, const Caller& caller, const Reply& reply);
 
     /// Samples the workers' cycle counters, so that `show status` tells the load of
     /// the last seconds; call when next_deadline() has come.
@@ -32,6 +40,9 @@ class Commands {
     struct Sample {
         std::uint64_t busy = 0;
         std::uint64_t total = 0;
+        std::uint64_t loops = 0;
+        std::uint64_t received = 0;
+        Time at{};
     };
 
     void show_status(const Reply& reply);
@@ -45,7 +56,17 @@ class Commands {
     void add_route(const Arguments& arguments, const Reply& reply);
     void remove_route(const Arguments& arguments, const Reply& reply);
     void act(const Arguments& arguments, const Reply& reply, ActionResult (Provider::*action)(const Pair&));
-    std::vector<double> loads() const;
+    // observe_commands.cpp
+    void measure(const Arguments& arguments, const Reply& reply);
+    void trace_start(const Arguments& arguments, const Caller& caller, const Reply& reply);
+    void trace_read(const Arguments& arguments, const Reply& reply);
+    void trace_stop(const Reply& reply);
+    void capture_start(const Arguments& arguments, const Caller& caller, const Reply& reply);
+    void capture_stop(const Arguments& arguments, const Reply& reply);
+    std::optional<std::uint16_t> interface_argument(const std::string& name, const Reply& reply) const;
+
+    std::vector<Sample> sample() const;
+    std::vector<WorkerLoad> loads() const;
 
     Provider& provider_;
     const Log* log_;

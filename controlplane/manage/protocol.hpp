@@ -28,6 +28,9 @@ enum class Status : int {
     unreachable = 9,
 };
 
+/// Who may: those of management.viewer-group see; root and the daemon's user do all.
+enum class Role : std::uint8_t { viewer, admin };
+
 /// One verb that the daemon answers.
 struct Verb {
     std::string_view name;       // "show flows"
@@ -35,6 +38,8 @@ struct Verb {
     std::size_t min_arguments;
     std::size_t max_arguments;
     std::string_view help;
+    Role role = Role::viewer;
+    bool plain = true;  // false: the `oegate` command has a grammar of its own for it
 };
 const std::vector<Verb>& verbs();
 const Verb* find_verb(std::string_view name);

@@ -13,6 +13,8 @@
 #include "contract/snapshot.hpp"
 #include "contract/tables.hpp"
 #include "gateway/view.hpp"
+#include "observe/captures.hpp"
+#include "observe/tracing.hpp"
 
 namespace oegate::manage {
 
@@ -48,6 +50,7 @@ class Provider {
     virtual const config::Config& configuration() const = 0;
     virtual std::vector<InterfaceStatus> interfaces() const = 0;  // in configuration order
     virtual std::vector<WorkerStatus> workers() const = 0;
+    virtual std::vector<MemoryStatus> memory() const = 0;
     virtual std::vector<Route> routes() const = 0;
     virtual std::vector<NeighbourView> neighbours() const = 0;
 
@@ -72,6 +75,13 @@ class Provider {
     /// Until the next start; a route to the same prefix is replaced.
     virtual ActionResult add_route(const Prefix& prefix, const Address& via) = 0;
     virtual ActionResult remove_route(const Prefix& prefix) = 0;
+
+    /// Every worker's stage clock runs for so long; 0 stops it.
+    virtual void measure_stages(Duration time) = 0;
+    virtual observe::Tracing& tracing() = 0;
+    virtual observe::Captures& captures() = 0;
+    /// Someone begins to see what is inside of datagrams (RFC 3871 §2.11): for the log.
+    virtual void audit(const std::string& text, unsigned user) = 0;
 };
 
 }  // namespace oegate::manage

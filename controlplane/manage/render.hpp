@@ -15,7 +15,14 @@ namespace oegate::manage {
 
 using ReasonName = std::function<std::string(std::uint16_t)>;
 
-/// Share of a worker's time that found work, 0 to 1, over the last interval.
+/// Of a worker, over the last interval; share: of its time that found work, 0 to 1.
+struct WorkerLoad {
+    double share = 0;
+    double loops_per_second = 0;
+    double packets_per_second = 0;  // received
+    double cycles_per_packet = 0;   // of turns that found work; 0: no packets
+};
+
 struct StatusFacts {
     std::string name;
     std::string version;
@@ -25,7 +32,7 @@ struct StatusFacts {
     std::vector<config::Interface> configured;
     std::vector<InterfaceStatus> interfaces;
     std::vector<WorkerStatus> workers;
-    std::vector<double> loads;  // one a worker
+    std::vector<WorkerLoad> loads;  // one a worker
 };
 
 Response render_status(const StatusFacts& facts);
@@ -37,7 +44,12 @@ Response render_dns(const std::vector<gateway::DnsView>& answers);
 Response render_drops(const std::vector<InterfaceStatus>& interfaces);
 Response render_interfaces(const std::vector<config::Interface>& configured,
                            const std::vector<InterfaceStatus>& interfaces);
-Response render_workers(const std::vector<WorkerStatus>& workers, const std::vector<double>& loads);
+Response render_workers(const std::vector<WorkerStatus>& workers, const std::vector<WorkerLoad>& loads);
+Response render_memory(const std::vector<MemoryStatus>& memory);
+Response render_captures(const std::vector<observe::CaptureView>& captures);
+/// first: time of the trace's first record. One object a record, its line for people in "text".
+Response render_trace(const observe::TracePortion& portion, std::uint64_t first,
+                      const std::vector<config::Interface>& interfaces);
 Response render_routes(const std::vector<Route>& routes, const std::vector<config::Interface>& configured);
 Response render_classes(const std::vector<gateway::ClassView>& classes);
 Response render_neighbours(const std::vector<NeighbourView>& neighbours);

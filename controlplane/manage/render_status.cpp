@@ -1,8 +1,8 @@
-// The part of render.hpp that tells of ports and workers: status, drops, interfaces,
-// workers.
+// The part of render.hpp that tells of ports: status, drops, interfaces.
 #include <fmt/format.h>
 
 #include "manage/render.hpp"
+#include "manage/render_workers.hpp"
 #include "manage/text.hpp"
 
 namespace oegate::manage {
@@ -102,48 +102,6 @@ Json interfaces_json(const std::vector<config::Interface>& configured,
     return list;
 }
 
-Table worker_table(const std::vector<WorkerStatus>& workers, const std::vector<double>& loads) {
-    Table table({"worker", ">lcore", ">load", ">flows", ">held", ">waiting", ">SAs in", ">SAs out",
-                 ">received", ">sent", ">dropped"});
-    for (std::size_t i = 0; i < workers.size(); ++i) {
-        const WorkerStatus& worker = workers[i];
-        table.add({std::to_string(i), std::to_string(worker.lcore),
-                   i < loads.size() ? fmt::format("{:.1f}%", loads[i] * 100) : "-", number(worker.flows),
-                   number(worker.held), number(worker.waiting_neighbour), number(worker.inbound_sas),
-                   number(worker.outbound_sas), number(worker.received), number(worker.transmitted),
-                   number(worker.dropped)});
-    }
-    return table;
-}
-
-Json workers_json(const std::vector<WorkerStatus>& workers, const std::vector<double>& loads) {
-    Json list = Json::array();
-    for (std::size_t i = 0; i < workers.size(); ++i) {
-        const WorkerStatus& worker = workers[i];
-        list.push_back({{"lcore", worker.lcore},
-                        {"load", i < loads.size() ? Json(loads[i]) : Json(nullptr)},
-                        {"loops", worker.loops},
-                        {"busy_loops", worker.busy_loops},
-                        {"cycles_busy", worker.cycles_busy},
-                        {"cycles_total", worker.cycles_total},
-                        {"flows", worker.flows},
-                        {"held", worker.held},
-                        {"waiting_neighbour", worker.waiting_neighbour},
-                        {"reassembling", worker.reassembling},
-                        {"inbound_sas", worker.inbound_sas},
-                        {"outbound_sas", worker.outbound_sas},
-                        {"events_lost", worker.events_lost},
-                        {"received", worker.received},
-                        {"generated", worker.generated},
-                        {"fragments_made", worker.fragments_made},
-                        {"transmitted", worker.transmitted},
-                        {"dropped", worker.dropped},
-                        {"consumed", worker.consumed},
-                        {"merged", worker.merged}});
-    }
-    return list;
-}
-
 }  // namespace
 
 Response render_interfaces(const std::vector<config::Interface>& configured,
@@ -151,10 +109,6 @@ Response render_interfaces(const std::vector<config::Interface>& configured,
     return {Status::done,
             {{"interfaces", interfaces_json(configured, interfaces)}},
             interface_table(configured, interfaces).text()};
-}
-
-Response render_workers(const std::vector<WorkerStatus>& workers, const std::vector<double>& loads) {
-    return {Status::done, {{"workers", workers_json(workers, loads)}}, worker_table(workers, loads).text()};
 }
 
 Response render_status(const StatusFacts& facts) {

@@ -1,6 +1,7 @@
 #include "manage/server.hpp"
 
 #include <fmt/format.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -41,11 +42,23 @@ bool is_socket(const std::string& path) {
     return lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+/// errno says why not.
+bool let_in(const std::string& path, const std::string& group) {
+    errno = 0;
+    const struct group* found = getgrnam(group.c_str());
+    if (found == nullptr) {
+        if (errno == 0) errno = ENOENT;
+        return false;
+    }
+    return chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0 && chmod(path.c_str(), 0660) == 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Server>, std::string> Server::listen(const std::string& path, loop::IoWatcher& io,
                                                             Commands& commands, Log* log,
-                                                            std::function<Time()> now) {
+                                                            std::function<Time()> now,
+                                                            const std::string& group) {
     const auto error = [&](const char* what) {
         return fail(fmt::format("management socket {}: {}: {}", path, what, std::strerror(errno)));
     };
@@ -70,6 +83,9 @@ Result<std::unique_ptr<Server>, std::string> Server::listen(const std::string& p
         close(fd);
         return failure;
     }
+    if (!group.empty() && !let_in(path, group) && log != nullptr)
+        log->write(config::LogLevel::warning, "manage", "management.viewer-group lets nobody in",
+                   {{"group", group}, {"error", std::strerror(errno)}});
     return std::unique_ptr<Server>(new Server(fd, path, io, commands, log, std::move(now)));
 }
 
@@ -164,15 +180,19 @@ void Server::run_next(ClientId id) {
     if (!request)
         return answer(id, client.request, {Status::usage, nullptr, "malformed request: " + why + "\n"},
                       false);
-    if (log_ != nullptr && !request->verb.starts_with("show ") && request->verb != "explain")
+    if (log_ != nullptr && !request->verb.starts_with("show ") && request->verb != "explain" &&
+        request->verb != "trace read")
         log_->write(config::LogLevel::notice, "manage", "command",
                     {{"verb", request->verb},
                      {"arguments", fmt::format("{}", fmt::join(request->arguments, " "))},
                      {"uid", std::to_string(client.user)}});
-    commands_.run(*request, [this, id, number, alive = std::weak_ptr(alive_),
-                             json = request->json](const Response& response) {
-        if (const auto living = alive.lock(); living && *living) answer(id, number, response, json);
-    });
+    const Caller caller{client.user,
+                        client.user == 0 || client.user == geteuid() ? Role::admin : Role::viewer};
+    commands_.run(
+        *request, caller,
+        [this, id, number, alive = std::weak_ptr(alive_), json = request->json](const Response& response) {
+            if (const auto living = alive.lock(); living && *living) answer(id, number, response, json);
+        });
 }
 
 void Server::answer(ClientId id, std::uint64_t request, const Response& response, bool json) {

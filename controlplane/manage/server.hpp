@@ -1,7 +1,8 @@
 // The management socket: a unix stream socket, one JSON request a line, one answer a
 // line. Few clients, bounded buffers, deadlines; a client that misbehaves is closed
-// and never holds up the control thread. Only the socket's file mode (0600) decides
-// who may connect.
+// and never holds up the control thread. Who may connect is decided by the socket's file
+// mode, what he may do by who he is: root and the daemon's own user are admins, members
+// of management.viewer-group look on.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +25,14 @@ class Server {
     static constexpr Duration kIdle = 60s;    // between two requests
     static constexpr Duration kAnswer = 10s;  // for an answer to be made and taken
 
-    /// Listens on path (at most 107 bytes), with mode 0600. A socket that a dead
+    /// Listens on path (at most 107 bytes), with mode 0600; with a group (that exists,
+    /// else nobody is let in and the log says so) 0660. A socket that a dead
     /// daemon left there is replaced; a living one is an error. The error is a line
     /// for people. log may be null. All must outlive the server.
     static Result<std::unique_ptr<Server>, std::string> listen(const std::string& path, loop::IoWatcher& io,
                                                                Commands& commands, Log* log,
-                                                               std::function<Time()> now);
+                                                               std::function<Time()> now,
+                                                               const std::string& group = "");
     /// Closes every client and removes the socket's file.
     ~Server();
     Server(const Server&) = delete;

@@ -1,8 +1,47 @@
 #include "observe/counters.hpp"
 
+#include <fmt/format.h>
+#include <rte_cycles.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+#include "worker/loop.hpp"
 #include "worker/security_state.hpp"
 
 namespace oegate {
+namespace {
+
+void read_clock(const Watch& watch, WorkerStatus& to) {
+    to.measuring = watch.measuring.get() != 0;
+    for (std::size_t i = 0; i < kNumStages; ++i) {
+        const auto stage = static_cast<Stage>(i);
+        const StageClock::Tally& tally = watch.clock.tally(stage);
+        if (tally.cycles.get() == 0) continue;
+        to.stages.push_back(
+            {stage, tally.calls.get(), tally.packets.get(), tally.cycles.get(), tally.max_burst.get()});
+    }
+    for (std::size_t i = 0; i < kBurstSizes; ++i)
+        to.receive_bursts[i] = watch.clock.receive_bursts()[i].get();
+}
+
+void read_rings(const Worker& worker, WorkerStatus& to) {
+    const auto add = [&to](std::string name, const rte_ring* ring) {
+        if (ring != nullptr)
+            to.rings.push_back({std::move(name), rte_ring_count(ring), rte_ring_get_capacity(ring)});
+    };
+    const WorkerLink& link = worker.link;
+    add("commands", link.commands);
+    add("transmits", link.transmits);
+    add("events", link.events);
+    add("punts", link.punts);
+    add("snapshots", link.snapshots);
+    add("traces", link.traces);
+    add("captures", link.captures);
+    for (std::size_t i = 0; i < worker.handoff_from.size(); ++i)
+        add(fmt::format("from worker {}", i), worker.handoff_from[i]);
+}
+
+}  // namespace
 
 std::vector<InterfaceStatus> CounterReader::interfaces() const {
     std::vector<InterfaceStatus> all;
@@ -55,8 +94,33 @@ std::vector<WorkerStatus> CounterReader::workers() const {
         to.handed_over = from.handed_over.get();
         to.taken_over = from.taken_over.get();
         if (worker->security != nullptr) to.crypto = worker->security->crypto.status();
+        read_clock(worker->watch, to);
+        read_rings(*worker, to);
     }
     return all;
+}
+
+std::vector<MemoryStatus> CounterReader::memory() const {
+    std::vector<MemoryStatus> all;
+    if (!workers_.empty() && workers_[0]->pool != nullptr) {
+        const rte_mempool* pool = workers_[0]->pool;
+        all.push_back({"packet buffers", -1, rte_mempool_in_use_count(pool), pool->size});
+    }
+    for (const auto& worker : workers_) {
+        if (worker->security == nullptr) continue;
+        const Security& security = *worker->security;
+        const Ledger& ledger = worker->ledger;
+        const int index = static_cast<int>(worker->index);
+        all.push_back({"flows", index, ledger.flows.get(), security.flows.num_slots()});
+        all.push_back({"held datagrams", index, ledger.held.get(), security.held.max_held()});
+        all.push_back({"inbound SAs", index, ledger.inbound_sas.get(), security.sad.num_slots()});
+        all.push_back({"outbound SAs", index, ledger.outbound_sas.get(), security.sad.num_slots()});
+    }
+    return all;
+}
+
+std::uint64_t CounterReader::clock_ns() const {
+    return cycles_to_ns(rte_rdtsc(), rte_get_tsc_hz());
 }
 
 }  // namespace oegate

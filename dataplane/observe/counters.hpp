@@ -19,6 +19,8 @@ class CounterReader final : public Observer {
 
     std::vector<InterfaceStatus> interfaces() const override;
     std::vector<WorkerStatus> workers() const override;
+    std::vector<MemoryStatus> memory() const override;
+    std::uint64_t clock_ns() const override;
 
   private:
     const std::vector<InterfaceInfo>& interfaces_;

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "observe/trace.hpp"
 #include "port/devices.hpp"
 #include "port/eal.hpp"
 #include "port/parts.hpp"
@@ -60,6 +61,7 @@ Status make_pool(DataplaneParts& parts) {
             return fail(fmt::format("no memory for {} large packet buffers: {}", parts.plan.num_large,
                                     rte_strerror(rte_errno)));
     }
+    if (!prepare_trace()) return fail(std::string("no room for the trace's mark in packet buffers"));
     const std::size_t size = rte_rcu_qsbr_get_memsize(Spi::kMaxWorkers);
     parts.qsbr = static_cast<rte_rcu_qsbr*>(rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE));
     if (parts.qsbr == nullptr || rte_rcu_qsbr_init(parts.qsbr, Spi::kMaxWorkers) != 0)
@@ -151,7 +153,9 @@ Status make_link(DataplaneParts& parts, Worker& worker) {
          {Wanted{link.commands, sizeof(Command), kCommandRing},
           Wanted{link.transmits, sizeof(Transmit), kTransmitRing},
           Wanted{link.events, sizeof(Event), kEventRing}, Wanted{link.punts, sizeof(Punt), kPuntRing},
-          Wanted{link.snapshots, sizeof(SnapshotRecord), kSnapshotRing}}) {
+          Wanted{link.snapshots, sizeof(SnapshotRecord), kSnapshotRing},
+          Wanted{link.traces, sizeof(TraceRecord), kTraceRing},
+          Wanted{link.captures, sizeof(CaptureRecord), kCaptureRing}}) {
         auto ring = make_ring(parts, static_cast<unsigned>(w.element), w.count);
         if (!ring) return fail(ring.error());
         w.ring = *ring;

@@ -46,7 +46,8 @@ MemoryPlan plan_memory(const config::Config& config) {
         plan.num_large * (sizeof(rte_mbuf) + kMetaRoom + std::size_t{kLargeRoom} + kObjectOverhead);
     const std::size_t link = kCommandRing * sizeof(Command) + kTransmitRing * sizeof(Transmit) +
                              kEventRing * sizeof(Event) + kPuntRing * sizeof(Punt) +
-                             kSnapshotRing * sizeof(SnapshotRecord);
+                             kSnapshotRing * sizeof(SnapshotRecord) + kTraceRing * sizeof(TraceRecord) +
+                             kCaptureRing * sizeof(CaptureRecord);
     const std::size_t neighbours = std::size_t{d.neighbours} * 256;
     constexpr std::size_t kSlack = std::size_t{32} << 20;  // ports, EAL itself, fragmentation
     plan.bytes = pool + large + rings * 8 + workers * (2 * link + security_memory(config)) + neighbours +

@@ -24,6 +24,8 @@ inline constexpr unsigned kTransmitRing = 256;
 inline constexpr unsigned kEventRing = 4096;
 inline constexpr unsigned kPuntRing = 512;
 inline constexpr unsigned kSnapshotRing = 1024;
+inline constexpr unsigned kTraceRing = 1024;
+inline constexpr unsigned kCaptureRing = 512;
 
 /// mbufs: descriptors + caches + rings + hold + neighbour bounds (architecture.md,
 /// Ownership), so that no bounded queue starves the ports.

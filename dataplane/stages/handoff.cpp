@@ -11,6 +11,8 @@
 namespace oegate {
 
 void hand_over(Worker& worker, rte_mbuf* packet, unsigned to, Resume resume) {
+    if (worker.watch.has(Watch::kTrace)) [[unlikely]]
+        watch_packet(worker, Stage::hand_over, packet);
     meta(packet).resume = resume;
     if (rte_ring_sp_enqueue(worker.handoff_to[to], packet) != 0) {
         drop(worker, packet, Drop::handoff_full);

@@ -37,6 +37,8 @@ void ask(Worker& worker, std::uint32_t flow, bool repeated) {
 void hold(Worker& worker, std::uint32_t flow, rte_mbuf* packet) {
     Security& security = *worker.security;
     FlowEntry& entry = security.flows.entry(flow);
+    if (worker.watch.has(Watch::kTrace)) [[unlikely]]
+        watch_packet(worker, Stage::hold, packet);
     meta(packet).next_hop = kNoNextHop;  // routes may have changed when it is released
     if (ask_is_due(worker, flow)) ask(worker, flow, true);
     if (entry.slot == HoldRoom::kNone) {

@@ -9,6 +9,8 @@
 namespace oegate {
 
 void punt(Worker& worker, rte_mbuf* packet, Punt::Kind kind, std::size_t offset, std::size_t len) {
+    if (worker.watch.has(Watch::kTrace)) [[unlikely]]
+        watch_packet(worker, Stage::punt, packet);
     if (len > kMaxRecordBytes) {
         drop(worker, packet, Drop::punt_too_long);
         return;

@@ -28,6 +28,8 @@ bool is_broadcast(const Worker& worker, const Meta& m) {
 }
 
 void wait(Worker& worker, const WaitingRoom::Neighbour& neighbour, rte_mbuf* packet) {
+    if (worker.watch.has(Watch::kTrace)) [[unlikely]]
+        watch_packet(worker, Stage::wait, packet);
     switch (worker.waiting->put(neighbour, meta(packet).pair.source, packet, worker.now_ns)) {
         case WaitingRoom::Put::full:
             drop(worker, packet, Drop::neighbour_queue_full);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "observe/at_stage.hpp"
 #include "stages/handoff.hpp"
 #include "stages/parse.hpp"
 #include "tables/neighbours.hpp"
@@ -151,6 +152,9 @@ void flush(Worker& worker, PortUse& port) {
     rte_mbuf** frames = port.pending.data();
     const unsigned count = port.pending.size();
     if (count == 0) return;
+    if (worker.watch.has(Watch::kTrace | Watch::kInterfaces)) [[unlikely]]
+        watch_transmitted(worker, port.pending);
+    const AtStage at(worker, Stage::transmit, count);
     unsigned sent = 0;
     for (unsigned tries = 0; sent < count && tries < kTransmitTries; ++tries)
         sent += rte_eth_tx_burst(port.port_id, port.tx_queue, frames + sent,

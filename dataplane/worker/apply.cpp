@@ -126,7 +126,12 @@ void apply(Worker& worker, const Command& command) {
         case Command::Kind::snapshot:
             return begin_snapshot(worker, command.snapshot);
         case Command::Kind::neighbour_changed:
-            return;
+        case Command::Kind::measure_stages:
+        case Command::Kind::start_trace:
+        case Command::Kind::stop_trace:
+        case Command::Kind::start_capture:
+        case Command::Kind::stop_capture:
+            return;  // of worker/mailbox.cpp
     }
 }
 

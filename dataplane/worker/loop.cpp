@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "net/headers.hpp"
+#include "observe/at_stage.hpp"
 #include "stages/fragment.hpp"
 #include "stages/handoff.hpp"
 #include "stages/hop.hpp"
@@ -28,39 +29,58 @@
 namespace oegate {
 namespace {
 
+void look_up_routes(Worker& worker, Burst& burst) {
+    const AtStage at(worker, Stage::route, burst);
+    find_routes(worker, burst);
+}
+
+void find_neighbours(Worker& worker, Burst& fitted) {
+    const AtStage at(worker, Stage::resolve, fitted);
+    resolve(worker, fitted);
+}
+
 /// Routed datagrams to their port: cut to its MTU, given a MAC address, queued.
 void send(Worker& worker, Burst& routed) {
     Burst& fitted = worker.lanes.fitted;
     fitted.clear();
+    const AtStage at(worker, Stage::fit, routed);
     for (rte_mbuf* packet : routed) {
         fit(worker, packet, worker.interfaces[meta(packet).out_interface].mtu, fitted);
         if (fitted.room() < kMaxFragments) {
-            resolve(worker, fitted);
+            find_neighbours(worker, fitted);
             fitted.clear();
         }
     }
-    resolve(worker, fitted);
+    find_neighbours(worker, fitted);
 }
 
 /// Datagrams that may know their way; those who do not are routed now.
 void send_on(Worker& worker, Burst& known) {
     Burst& rest = worker.lanes.rest;
     rest.clear();
-    if (worker.waiting->size() == 0) [[likely]] {
-        depart(worker, known, rest);
-    } else {  // somebody may wait for the same neighbour: `resolve` lets nobody overtake
-        for (rte_mbuf* packet : known) rest.push(packet);
+    {
+        const AtStage at(worker, Stage::resolve, known);
+        if (worker.waiting->size() == 0) [[likely]] {
+            depart(worker, known, rest);
+        } else {  // somebody may wait for the same neighbour: `resolve` lets nobody overtake
+            for (rte_mbuf* packet : known) rest.push(packet);
+        }
     }
     if (rest.empty()) [[likely]]
         return;
-    find_routes(worker, rest);
+    look_up_routes(worker, rest);
     send(worker, rest);
+}
+
+void seal(Worker& worker, Burst& inner, Burst& outer) {
+    const AtStage at(worker, Stage::encrypt, inner);
+    encrypt(worker, inner, outer);
 }
 
 void encrypt_and_send(Worker& worker, Burst& fitting) {
     Burst& outer = worker.lanes.outer;
     outer.clear();
-    encrypt(worker, fitting, outer);
+    seal(worker, fitting, outer);
     send_on(worker, outer);
 }
 
@@ -81,8 +101,8 @@ void encrypt_and_cut(Worker& worker, Burst& too_long) {
     if (too_long.empty()) return;
     Lanes& lanes = worker.lanes;
     lanes.outer.clear();
-    encrypt(worker, too_long, lanes.outer);
-    find_routes(worker, lanes.outer);
+    seal(worker, too_long, lanes.outer);
+    look_up_routes(worker, lanes.outer);
     lanes.fitted.clear();
     for (rte_mbuf* packet : lanes.outer) {
         const Meta& m = meta(packet);
@@ -90,11 +110,11 @@ void encrypt_and_cut(Worker& worker, Burst& too_long) {
         allow_cut(packet);
         fit(worker, packet, m.family == Family::ipv6 ? std::min(mtu, kMinMtuIpv6) : mtu, lanes.fitted);
         if (lanes.fitted.room() < kMaxFragments) {
-            resolve(worker, lanes.fitted);
+            find_neighbours(worker, lanes.fitted);
             lanes.fitted.clear();
         }
     }
-    resolve(worker, lanes.fitted);
+    find_neighbours(worker, lanes.fitted);
 }
 
 /// Datagrams with an SA: cut to what fits inside it *before* encryption, encrypted,
@@ -104,6 +124,7 @@ void protect(Worker& worker, Burst& inner) {
     Burst& too_long = worker.lanes.too_long;
     fitting.clear();
     too_long.clear();
+    const AtStage at(worker, Stage::fit, inner);
     for (rte_mbuf* packet : inner) {
         const Meta& m = meta(packet);
         const std::uint16_t room = inner_mtu(worker, m.sa, worker.interfaces[m.out_interface].mtu);
@@ -132,14 +153,20 @@ void leave_outside(Worker& worker, Burst& routed) {
     Lanes& lanes = worker.lanes;
     lanes.pass.clear();
     lanes.encrypt.clear();
-    policy(worker, routed, lanes.pass, lanes.encrypt);
+    {
+        const AtStage at(worker, Stage::policy, routed);
+        policy(worker, routed, lanes.pass, lanes.encrypt);
+    }
     send(worker, lanes.pass);
     protect(worker, lanes.encrypt);
 }
 
 void enter_inside(Worker& worker, Burst& routed) {
     if (routed.empty()) return;
-    screen_inbound_clear(worker, routed);
+    {
+        const AtStage at(worker, Stage::inbound_clear, routed);
+        screen_inbound_clear(worker, routed);
+    }
     send(worker, routed);
 }
 
@@ -174,7 +201,10 @@ void divide(Worker& worker, Burst& transit) {
 }
 
 void forward(Worker& worker, Burst& transit) {
-    route(worker, transit);
+    {
+        const AtStage at(worker, Stage::route, transit);
+        route(worker, transit);
+    }
     divide(worker, transit);
 }
 
@@ -193,6 +223,27 @@ void send_known_inside(Worker& worker, Burst& inner) {
     }
     inner.truncate(kept);
     send_on(worker, known);
+}
+
+/// For us, for others, or not at all.
+void sort_out(Worker& worker, Burst& datagrams, Burst& ours, Burst& transit) {
+    const AtStage at(worker, Stage::screen, datagrams);
+    screen(worker, datagrams, ours, transit);
+}
+
+void remember(Worker& worker, Burst& datagrams, Burst& pass, Burst& encrypt) {
+    const AtStage at(worker, Stage::recall, datagrams);
+    recall(worker, datagrams, pass, encrypt);
+}
+
+void check_sources(Worker& worker, Burst& datagrams, bool ours) {
+    const AtStage at(worker, Stage::source_check, datagrams);
+    source_check(worker, datagrams, ours);
+}
+
+void serve(Worker& worker, Burst& ours, Burst& esp) {
+    const AtStage at(worker, Stage::local, ours);
+    local(worker, ours, esp);
 }
 
 /// Options inside a tunnel are judged like those outside it; filters in place.
@@ -216,17 +267,22 @@ void enter(Worker& worker) {
     judge_inner_options(worker, lanes.inner);
     lanes.ours.clear();
     lanes.transit.clear();
-    screen(worker, lanes.inner, lanes.ours, lanes.transit);
+    sort_out(worker, lanes.inner, lanes.ours, lanes.transit);
     lanes.esp.clear();
-    local(worker, lanes.ours, lanes.esp);  // nothing of ours is served through a tunnel: stays empty
+    serve(worker, lanes.ours, lanes.esp);  // nothing of ours is served through a tunnel: stays empty
     forward(worker, lanes.transit);
+}
+
+void unseal(Worker& worker, Burst& esp, Burst& inner) {
+    const AtStage at(worker, Stage::decrypt, esp);
+    decrypt(worker, esp, inner);
 }
 
 /// ESP to us.
 void open_tunnel(Worker& worker, Burst& esp) {
     if (esp.empty()) return;
     worker.lanes.inner.clear();
-    decrypt(worker, esp, worker.lanes.inner);
+    unseal(worker, esp, worker.lanes.inner);
     enter(worker);
 }
 
@@ -234,7 +290,7 @@ void open_tunnel(Worker& worker, Burst& esp) {
 void open_tunnel_large(Worker& worker, Burst& esp) {
     if (esp.empty()) return;
     worker.lanes.inner.clear();
-    decrypt(worker, esp, worker.lanes.inner);
+    unseal(worker, esp, worker.lanes.inner);
     settle(worker, worker.lanes.inner);
     enter(worker);
 }
@@ -244,7 +300,7 @@ void deliver_whole(Worker& worker) {
     Lanes& lanes = worker.lanes;
     if (lanes.whole.empty()) return;
     lanes.esp.clear();
-    local(worker, lanes.whole, lanes.esp);
+    serve(worker, lanes.whole, lanes.esp);
     lanes.whole.clear();
     open_tunnel_large(worker, lanes.esp);
 }
@@ -256,19 +312,22 @@ void process(Worker& worker, PortUse& port, Burst& frames) {
     lanes.ours.clear();
     lanes.transit.clear();
     lanes.esp.clear();
-    parse(worker, port, frames, lanes.datagrams);
+    {
+        const AtStage at(worker, Stage::parse, frames);
+        parse(worker, port, frames, lanes.datagrams);
+    }
     if (port.has_inside) {
         lanes.pass.clear();
         lanes.encrypt.clear();
-        recall(worker, lanes.datagrams, lanes.pass, lanes.encrypt);
+        remember(worker, lanes.datagrams, lanes.pass, lanes.encrypt);
         if (!lanes.pass.empty()) send_on(worker, lanes.pass);
         if (!lanes.encrypt.empty()) protect(worker, lanes.encrypt);
         if (lanes.datagrams.empty()) return;
     }
-    screen(worker, lanes.datagrams, lanes.ours, lanes.transit);
-    source_check(worker, lanes.ours, true);
-    source_check(worker, lanes.transit, false);
-    local(worker, lanes.ours, lanes.esp);
+    sort_out(worker, lanes.datagrams, lanes.ours, lanes.transit);
+    check_sources(worker, lanes.ours, true);
+    check_sources(worker, lanes.transit, false);
+    serve(worker, lanes.ours, lanes.esp);
     forward(worker, lanes.transit);
     open_tunnel(worker, lanes.esp);
     deliver_whole(worker);
@@ -284,6 +343,7 @@ bool process_handed(Worker& worker) {
         take_over(worker, from, lanes.handed);
         any |= !lanes.handed.empty();
         if (lanes.handed.empty()) continue;
+        const AtStage at(worker, Stage::handed, lanes.handed);
         lanes.transit.clear();
         lanes.esp.clear();
         lanes.encrypt.clear();
@@ -310,9 +370,9 @@ bool process_handed(Worker& worker) {
             }
         }
         // Next-hop numbers are another loop's, and the way may lead elsewhere by now.
-        find_routes(worker, lanes.encrypt);
+        look_up_routes(worker, lanes.encrypt);
         protect(worker, lanes.encrypt);
-        find_routes(worker, lanes.transit);
+        look_up_routes(worker, lanes.transit);
         worker.handed = true;
         divide(worker, lanes.transit);
         worker.handed = false;
@@ -328,16 +388,40 @@ bool send_from_control(Worker& worker) {
     datagrams.clear();
     transmit_from_control(worker, datagrams);
     const bool any = !datagrams.empty();
-    find_routes(worker, datagrams);
+    look_up_routes(worker, datagrams);
     send(worker, datagrams);
     return any;
 }
 
 /// Our own ICMP. About these no ICMP is made, so one pass empties it.
 void send_generated(Worker& worker) {
-    find_routes(worker, worker.generated);
+    look_up_routes(worker, worker.generated);
     send(worker, worker.generated);
     worker.generated.clear();
+}
+
+void receive(Worker& worker, const PortUse& port, Burst& frames) {
+    AtStage at(worker, Stage::receive);
+    frames.clear();
+    frames.truncate(rte_eth_rx_burst(port.port_id, port.rx_queue, frames.data(), kReceiveBurst));
+    at.received(frames.size());
+    if (worker.watch.has(Watch::kTrace | Watch::kInterfaces)) [[unlikely]]
+        watch_received(worker, port, frames);
+}
+
+bool obey(Worker& worker) {
+    const AtStage at(worker, Stage::commands);
+    return apply_commands(worker);
+}
+
+bool look_after(Worker& worker) {
+    const AtStage at(worker, Stage::tend);
+    remind_neighbours(worker);
+    forget_fragments(worker);
+    const bool busy = tend(worker);
+    if (worker.watch.on != 0) [[unlikely]]
+        tend_observe(worker);
+    return busy;
 }
 
 void begin(Worker& worker, std::uint64_t now_ns) {
@@ -361,32 +445,30 @@ void end(Worker& worker) {
 }  // namespace
 
 void send_released(Worker& worker) {
-    find_routes(worker, worker.released_pass);
+    look_up_routes(worker, worker.released_pass);
     send(worker, worker.released_pass);
     worker.released_pass.clear();
-    find_routes(worker, worker.released_encrypt);
+    look_up_routes(worker, worker.released_encrypt);
     protect(worker, worker.released_encrypt);
     worker.released_encrypt.clear();
 }
 
 bool poll_once(Worker& worker, std::uint64_t now_ns) {
     begin(worker, now_ns);
-    bool busy = apply_commands(worker);
+    const AtStage at(worker, Stage::loop);
+    bool busy = obey(worker);
     send_released(worker);
     busy |= send_from_control(worker);
     busy |= process_handed(worker);
     for (PortUse& port : worker.ports) {
         if (port.rx_queue == kNoQueue) continue;
         Burst& frames = worker.lanes.frames;
-        frames.clear();
-        frames.truncate(rte_eth_rx_burst(port.port_id, port.rx_queue, frames.data(), kReceiveBurst));
+        receive(worker, port, frames);
         if (frames.empty()) continue;
         busy = true;
         process(worker, port, frames);
     }
-    remind_neighbours(worker);
-    forget_fragments(worker);
-    busy |= tend(worker);
+    busy |= look_after(worker);
     send_released(worker);
     send_generated(worker);
     for (PortUse& port : worker.ports) flush(worker, port);

@@ -52,6 +52,8 @@ unsigned apply_part(Worker& worker, Command* commands, unsigned count) {
         if (ends_an_sa(command)) send_released(worker);
         if (command.kind == Command::Kind::neighbour_changed) {
             neighbour_changed(worker, command.neighbour_changed);
+        } else if (command.kind >= Command::Kind::measure_stages) {
+            apply_observe(worker, command);
         } else {
             apply(worker, command);
         }

@@ -30,6 +30,8 @@ void count_drop(Worker& worker, std::uint16_t interface, Drop reason) {
 }
 
 void drop(Worker& worker, rte_mbuf* packet, Drop reason) {
+    if (worker.watch.has(Watch::kTrace | Watch::kDrops)) [[unlikely]]
+        watch_drop(worker, packet, reason);
     count_drop(worker, meta(packet).in_interface, reason);
     rte_pktmbuf_free(packet);
 }

@@ -14,6 +14,7 @@
 #include "contract/link.hpp"
 #include "contract/snapshot.hpp"
 #include "net/owner.hpp"
+#include "observe/watch.hpp"
 #include "worker/burst.hpp"
 #include "worker/counters.hpp"
 
@@ -150,6 +151,7 @@ struct alignas(64) Worker {
     std::uint64_t icmp_shares_since_ns = 0;
     TokenBucket path_mtu_tokens{10, 10};  // a stranger can cause these events
     SecurityPointer security;
+    Watch watch;
     std::uint16_t identification = 0;  // of IPv4 headers that we make
     std::uint32_t fragment_count = 0;  // IPv6 datagrams cut so far
     Lanes lanes;

@@ -112,6 +112,11 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
         }
         case Command::Kind::neighbour_changed:
         case Command::Kind::snapshot:
+        case Command::Kind::measure_stages:
+        case Command::Kind::start_trace:
+        case Command::Kind::stop_trace:
+        case Command::Kind::start_capture:
+        case Command::Kind::stop_capture:
             break;
     }
 }

@@ -102,6 +102,13 @@ class FakeProvider final : public Provider {
         worker.flows_by_state[static_cast<std::size_t>(FlowState::deny)] = 1;
         return {worker};
     }
+    std::vector<MemoryStatus> memory() const override { return {{"packet buffers", -1, 512, 2048}}; }
+    void measure_stages(Duration time) override { measured = time; }
+    observe::Tracing& tracing() override { return tracing_; }
+    observe::Captures& captures() override { return captures_; }
+    void audit(const std::string& text, unsigned user) override {
+        audited.push_back(fmt::format("{} uid={}", text, user));
+    }
     std::vector<Route> routes() const override {
         return {{*Prefix::parse("192.1.0.0/24"), std::nullopt, 0},
                 {*Prefix::parse("0.0.0.0/0"), ip("192.1.1.1"), 1}};
@@ -174,20 +181,38 @@ class FakeProvider final : public Provider {
     std::vector<std::pair<SnapshotRequest, std::function<void(SnapshotAnswer)>>> asked;
     std::optional<Pair> cleared;
     std::uint64_t busy = 0, total = 0;
+    std::optional<Duration> measured;
+    std::vector<std::string> audited;
+    std::vector<Command> posted;
+    std::string directory = "/nonexistent/captures";
 
   private:
     config::Config config_;
+    observe::Tracing tracing_{
+        {1, [this](unsigned, const Command& c) { posted.push_back(c); }, [] { return std::uint64_t{0}; }}};
+    observe::Captures captures_{{directory,
+                                 {"inside", "outside"},
+                                 1,
+                                 [this](unsigned, const Command& c) {
+                                     posted.push_back(c);
+                                     return posted.size();
+                                 },
+                                 [](std::uint8_t) { return std::uint64_t{0}; },
+                                 [] { return std::uint64_t{0}; },
+                                 [] { return std::uint64_t{0}; },
+                                 [](const std::string&) {}}};
 };
 
 struct Fixture {
     FakeProvider provider;
     Time now{1000s};
+    Caller caller{0, Role::admin};
     Commands commands{provider, nullptr, [] { return kWall; }, [this] { return now; }};
 
     Response run(std::string verb, std::vector<std::string> arguments = {}) {
         std::optional<Response> got;
         int answers = 0;
-        commands.run({std::move(verb), std::move(arguments), false}, [&](Response response) {
+        commands.run({std::move(verb), std::move(arguments), false}, caller, [&](Response response) {
             got = std::move(response);
             ++answers;
         });
@@ -368,7 +393,7 @@ TEST_CASE("the commands") {
     }
     SECTION("show flows filters by pair and answers when the snapshot comes") {
         std::optional<Response> got;
-        f.commands.run({"show flows", {"192.1.0.65", "192.2.0.66"}, true},
+        f.commands.run({"show flows", {"192.1.0.65", "192.2.0.66"}, true}, f.caller,
                        [&](Response r) { got = std::move(r); });
         REQUIRE(f.provider.asked.size() == 1);
         CHECK_FALSE(got.has_value());
@@ -381,7 +406,8 @@ TEST_CASE("the commands") {
     }
     SECTION("show tunnels asks both directions") {
         std::optional<Response> got;
-        f.commands.run({"show tunnels", {"192.1.0.65"}, true}, [&](Response r) { got = std::move(r); });
+        f.commands.run({"show tunnels", {"192.1.0.65"}, true}, f.caller,
+                       [&](Response r) { got = std::move(r); });
         REQUIRE(f.provider.asked.size() == 1);
         CHECK(f.provider.asked[0].first.table == Snapshot::Table::inbound_sas);
         CHECK(f.provider.asked[0].first.keep(sa_record(kAliceBob.reversed(), 1, 1)));
@@ -405,7 +431,7 @@ TEST_CASE("every verb is answered") {
         const std::vector<std::string> pair{"192.1.0.65", "192.2.0.66"};
         f.commands.run(
             {std::string(verb.name), verb.min_arguments == 2 ? pair : std::vector<std::string>{}, false},
-            [&](Response r) { got = std::move(r); });
+            f.caller, [&](Response r) { got = std::move(r); });
         for (std::size_t i = 0; i < f.provider.asked.size(); ++i) {
             auto done = f.provider.asked[i].second;
             done({});
