@@ -58,6 +58,7 @@ std::string details(const TraceRecord& record, const Interfaces& interfaces) {
             return fmt::format("{} bytes, by SPI 0x{:08x}", record.len, record.spi);
         case Stage::resolve:
         case Stage::wait:
+            if (record.out_interface >= interfaces.size()) return "by the way that its flow or SA remembers";
             return fmt::format("{} out of {}, next hop {}", record.stage == Stage::wait ? "waits" : "goes",
                                interface_name(interfaces, record.out_interface),
                                record.next_hop.is_unspecified() ? "unknown" : record.next_hop.text());
