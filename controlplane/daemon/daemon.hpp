@@ -14,8 +14,8 @@
 #include "manage/commands.hpp"
 #include "manage/server.hpp"
 #include "manage/snapshots.hpp"
-#include "observe/captures.hpp"
-#include "observe/tracing.hpp"
+#include "recording/captures.hpp"
+#include "recording/tracing.hpp"
 #include "route/neighbours.hpp"
 #include "route/routes.hpp"
 

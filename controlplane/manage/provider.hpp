@@ -13,8 +13,8 @@
 #include "contract/snapshot.hpp"
 #include "contract/tables.hpp"
 #include "gateway/view.hpp"
-#include "observe/captures.hpp"
-#include "observe/tracing.hpp"
+#include "recording/captures.hpp"
+#include "recording/tracing.hpp"
 
 namespace oegate::manage {
 

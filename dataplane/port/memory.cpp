@@ -50,8 +50,8 @@ MemoryPlan plan_memory(const config::Config& config) {
                              kCaptureRing * sizeof(CaptureRecord);
     const std::size_t neighbours = std::size_t{d.neighbours} * 256;
     constexpr std::size_t kSlack = std::size_t{32} << 20;  // ports, EAL itself, fragmentation
-    plan.bytes = pool + large + rings * 8 + workers * (2 * link + security_memory(config)) + neighbours +
-                 kSlack;
+    plan.bytes =
+        pool + large + rings * 8 + workers * (2 * link + security_memory(config)) + neighbours + kSlack;
     return plan;
 }
 

@@ -22,7 +22,7 @@ struct Port {
     MacAddress mac;
     std::vector<const void*> callbacks;  // port/receive.hpp, by queue
     std::string description;             // driver, queues, descriptors, what of the hardware is used
-    std::vector<int> interrupt_fds;  // by receive queue; empty: a worker cannot sleep on it
+    std::vector<int> interrupt_fds;      // by receive queue; empty: a worker cannot sleep on it
 };
 
 /// Opens and starts the port. `device` as in the configuration; the error names it and

@@ -46,9 +46,9 @@ struct InterfaceInfo {
     InterfaceRole role = InterfaceRole::inside;
     SourceCheck source_check = SourceCheck::strict;  // `automatic` is decided by the role
     bool directed_broadcast = false;                 // of its subnets, from elsewhere; inside only
-    bool mss_clamp = true;      // of SYNs between it and a tunnel
-    bool ip_options = false;    // datagrams with IPv4 options are forwarded
-    bool source_route = false;  // and those that say their own way
+    bool mss_clamp = true;                           // of SYNs between it and a tunnel
+    bool ip_options = false;                         // datagrams with IPv4 options are forwarded
+    bool source_route = false;                       // and those that say their own way
     MacAddress mac;
     Address link_local;  // IPv6; the other addresses may change: OwnAddresses::of()
 };

@@ -12,8 +12,8 @@
 #include <iterator>
 
 #include "catch.hpp"
-#include "observe/captures.hpp"
-#include "observe/pcapng.hpp"
+#include "recording/captures.hpp"
+#include "recording/pcapng.hpp"
 
 using namespace oegate;
 using namespace oegate::observe;

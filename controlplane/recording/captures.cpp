@@ -1,10 +1,10 @@
-#include "observe/captures.hpp"
+#include "recording/captures.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "observe/pcapng.hpp"
+#include "recording/pcapng.hpp"
 
 namespace oegate::observe {
 namespace {

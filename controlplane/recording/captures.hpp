@@ -12,7 +12,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "contract/command.hpp"
-#include "observe/capture_file.hpp"
+#include "recording/capture_file.hpp"
 
 namespace oegate::observe {
 

@@ -1,4 +1,4 @@
-#include "observe/pcapng.hpp"
+#include "recording/pcapng.hpp"
 
 namespace oegate::observe::pcapng {
 namespace {

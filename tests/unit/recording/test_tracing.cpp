@@ -1,7 +1,7 @@
 // The trace that runs: one at a time, ends after its datagrams, its time or an order, and
 // is read portion by portion.
 #include "catch.hpp"
-#include "observe/tracing.hpp"
+#include "recording/tracing.hpp"
 
 using namespace oegate;
 using namespace oegate::observe;

@@ -1,4 +1,4 @@
-#include "observe/capture_file.hpp"
+#include "recording/capture_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "observe/tracing.hpp"
+#include "recording/tracing.hpp"
 
 #include <fmt/format.h>
 
