@@ -160,12 +160,12 @@ void capture_drop(Worker& worker, rte_mbuf* packet, Drop reason) {
 }
 
 void capture_inside(Worker& worker, Stage stage, Burst& burst) {
-    if (stage != Stage::screen && stage != Stage::encrypt) return;
+    if (stage != Stage::recall && stage != Stage::encrypt) return;
     for_captures(worker, StartCapture::What::decrypted, [&](Watch::Capture& capture) {
         const StartCapture& what = capture.what;
         for (const rte_mbuf* packet : burst) {
             const Meta& m = meta(packet);
-            if (stage == Stage::screen && m.origin != Origin::decrypted) continue;
+            if (stage == Stage::recall && m.origin != Origin::decrypted) continue;
             if (what.one_pair && m.pair != what.pair && m.pair.reversed() != what.pair) continue;
             const Course direction = stage == Stage::encrypt ? Course::outbound : Course::inbound;
             const std::uint16_t interface = stage == Stage::encrypt ? m.out_interface : m.in_interface;

@@ -211,6 +211,7 @@ void forward(Worker& worker, Burst& transit) {
 /// Out of a tunnel whose SA remembers the way: one hop less, and on. The others stay, and
 /// so do those that the long way looks into: options, and SYNs to be clamped.
 void send_known_inside(Worker& worker, Burst& inner) {
+    const AtStage at(worker, Stage::recall, inner);
     Burst& known = worker.lanes.pass;
     known.clear();
     unsigned kept = 0;

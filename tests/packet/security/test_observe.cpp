@@ -158,7 +158,7 @@ TEST_CASE("observe: a trace through decryption, of either direction, and no othe
     CHECK(records.front().stage == Stage::decrypt);
     CHECK(records.front().spi == o.tunnel.spi_in);
     CHECK(records.front().sequence == 1);
-    CHECK(in_order(records, {Stage::decrypt, Stage::screen, Stage::route, Stage::transmit}));
+    CHECK(in_order(records, {Stage::decrypt, Stage::recall, Stage::resolve, Stage::transmit}));
     CHECK(o.g.out(kInside).size() == 1);
     o.send("10.3.0.77");
     CHECK(o.traces().empty());
