@@ -274,6 +274,22 @@ std::uint64_t World::pass_loop() {
     return cycles;
 }
 
+std::vector<std::pair<std::string, double>> World::clock_stages(unsigned passes) {
+    constexpr std::uint64_t kAsLongAsItTakes = 3'600'000'000'000;
+    command(Command(MeasureStages{true, kAsLongAsItTakes}));
+    apply_all();
+    for (unsigned i = 0; i < passes; ++i) pass_loop();
+    const std::vector<StageStatus> stages = dataplane_->observer().workers().at(0).stages;
+    command(Command(MeasureStages{}));
+    apply_all();
+    std::vector<std::pair<std::string, double>> table;
+    for (const StageStatus& stage : stages)
+        if (stage.stage != Stage::idle && stage.cycles != 0)
+            table.emplace_back(to_text(stage.stage), static_cast<double>(stage.cycles) /
+                                                         (static_cast<double>(passes) * num_frames_));
+    return table;
+}
+
 std::uint64_t World::pass_io() {
     DataplaneParts& parts = dataplane_->parts();
     const bool in = case_.path == Path::inbound;

@@ -29,6 +29,9 @@ class World {
     /// One pass through the worker loop, or through the ports alone; cycles.
     std::uint64_t pass_loop();
     std::uint64_t pass_io();
+    /// Cycles per packet of each stage, by the clock that `oegate workers measure` starts; it
+    /// takes cycles itself, so these passes are not among those that are measured.
+    std::vector<std::pair<std::string, double>> clock_stages(unsigned passes);
     Worker& worker() { return *dataplane_->parts().workers[0]; }
     std::uint64_t dropped() { return worker().ledger.dropped.get(); }
 
