@@ -21,6 +21,27 @@ constexpr unsigned kRecordsPerLoop = 16;
 constexpr unsigned kTransmitTries = 4;
 constexpr unsigned kLongestLink = sizeof(EthernetHeader) + sizeof(VlanTag);
 
+constexpr unsigned kAddressesLen = 2 * sizeof(MacAddress);
+
+/// Both MAC addresses as two words. Put together in registers: bytes that were stored
+/// apart and are loaded as one word at once stop the processor.
+struct LinkStart {
+    std::uint64_t words;
+    std::uint32_t tail;
+    LinkStart(const MacAddress& destination, const MacAddress& source)
+        : words(word_of(destination) | word_of(source) << 48),
+          tail(static_cast<std::uint32_t>(word_of(source) >> 16)) {}
+
+  private:
+    static std::uint64_t word_of(const MacAddress& mac) {
+        std::uint32_t low;
+        std::uint16_t high;
+        std::memcpy(&low, mac.bytes.data(), sizeof low);
+        std::memcpy(&high, mac.bytes.data() + sizeof low, sizeof high);
+        return low | std::uint64_t{high} << 32;
+    }
+};
+
 EtherType ether_type(const Meta& m) {
     return m.family == Family::ipv4 ? EtherType::ipv4 : EtherType::ipv6;
 }
@@ -31,15 +52,41 @@ void write_link(rte_mbuf* packet, const InterfaceInfo& out, const MacAddress& to
     packet->data_off = static_cast<std::uint16_t>(packet->data_off - len);
     packet->data_len = static_cast<std::uint16_t>(packet->data_len + len);
     packet->pkt_len += len;
-    EthernetHeader header;
-    header.destination = to;
-    header.source = out.mac;
-    header.ether_type = Be16(static_cast<std::uint16_t>(out.vlan != 0 ? EtherType::vlan : type));
-    std::memcpy(data(packet), &header, sizeof header);
+    const LinkStart start(to, out.mac);
+    std::uint8_t* at = data(packet);
+    std::memcpy(at, &start.words, 8);
+    std::memcpy(at + 8, &start.tail, 4);
+    const Be16 outer_type(static_cast<std::uint16_t>(out.vlan != 0 ? EtherType::vlan : type));
+    std::memcpy(at + kAddressesLen, &outer_type, 2);
     if (out.vlan != 0) {
         const VlanTag tag{Be16(out.vlan), Be16(static_cast<std::uint16_t>(type))};
-        std::memcpy(data(packet) + sizeof header, &tag, sizeof tag);
+        std::memcpy(at + sizeof(EthernetHeader), &tag, sizeof tag);
     }
+}
+
+/// What depart needs of an adjacency: the datagrams of a burst mostly share it.
+struct Departure {
+    std::uint32_t adjacency = kNoAdjacency;
+    bool open = false;  // resolved, and its port takes frames from us
+    std::uint16_t interface = 0;
+    MacAddress mac;
+    const InterfaceInfo* out = nullptr;
+    PortUse* port = nullptr;
+    InterfaceTally* tally = nullptr;
+};
+
+Departure prepare(Worker& worker, std::uint32_t adjacency) {
+    Departure d;
+    d.adjacency = adjacency;
+    const Adjacency to = worker.published->neighbours->at(adjacency);
+    if (!to.resolved()) return d;
+    d.interface = to.interface();
+    d.mac = to.mac();
+    d.out = &worker.interfaces[d.interface];
+    d.port = &worker.ports[d.out->port];
+    d.tally = &worker.tallies[d.interface];
+    d.open = d.port->up && d.port->tx_queue != kNoQueue;
+    return d;
 }
 
 /// Counted now, so that nothing is read again once the driver owns the frames.
@@ -124,26 +171,24 @@ void transmit_frame(Worker& worker, rte_mbuf* frame) {
 
 void depart(Worker& worker, Burst& datagrams, Burst& rest) {
     // Who waits for a neighbour that was resolved just now goes first: by the long way.
-    const bool nobody_waits = worker.waiting->size() == 0;
-    const NeighbourTable& neighbours = *worker.published->neighbours;
+    const std::uint32_t generation =
+        worker.waiting->size() == 0 ? worker.way_generation : std::uint32_t{Way::kNothing};
+    Departure d;
     for (rte_mbuf* packet : datagrams) {
         Meta& m = meta(packet);
-        const Adjacency to = neighbours.at(m.way.adjacency);
-        const bool holds = m.way.generation == worker.way_generation && to.resolved() && nobody_waits;
-        if (!holds) [[unlikely]] {
-            rest.push(packet);
-            continue;
-        }
-        const InterfaceInfo& out = worker.interfaces[to.interface()];
-        PortUse& port = worker.ports[out.port];
-        if (rte_pktmbuf_pkt_len(packet) > out.mtu || !port.up || port.tx_queue == kNoQueue ||
+        if (m.way.adjacency != d.adjacency) d = prepare(worker, m.way.adjacency);
+        if (m.way.generation != generation || !d.open || rte_pktmbuf_pkt_len(packet) > d.out->mtu ||
             packet->data_off < kLongestLink) [[unlikely]] {
             rest.push(packet);
             continue;
         }
-        m.out_interface = to.interface();
-        write_link(packet, out, to.mac(), ether_type(m));
-        queue(worker, port, m.out_interface, packet);
+        m.out_interface = d.interface;
+        write_link(packet, *d.out, d.mac, ether_type(m));
+        if (d.port->pending.room() == 0) [[unlikely]]
+            flush(worker, *d.port);
+        ++d.tally->leaving_packets;
+        d.tally->leaving_bytes += rte_pktmbuf_pkt_len(packet);
+        d.port->pending.push(packet);
     }
     datagrams.clear();
 }
