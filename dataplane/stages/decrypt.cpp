@@ -6,6 +6,7 @@
 #include "net/checksum.hpp"
 #include "net/headers.hpp"
 #include "stages/expire.hpp"
+#include "stages/ip_options.hpp"
 #include "stages/parse.hpp"
 #include "stages/ways.hpp"
 #include "worker/security.hpp"
@@ -176,7 +177,31 @@ Drop finish(Worker& worker, rte_mbuf* packet, InboundSa& sa, std::uint64_t seque
     return reason;
 }
 
+/// The SA whose packet this is, if since the tables last changed one of its packets has
+/// come in by the long way.
+const InboundSa* known_sa(Worker& worker, rte_mbuf* packet) {
+    const Meta& m = meta(packet);
+    if (static_cast<Protocol>(m.protocol) != Protocol::esp || m.fragment || m.link_broadcast ||
+        esp_len(packet) < esp::kMinEspLen)
+        return nullptr;
+    const InboundSa* sa = worker.security->sad.inbound(esp_header(packet).spi.host());
+    if (sa == nullptr || sa->way.generation != worker.generation || outer_mark(m.pair) != sa->outer)
+        return nullptr;
+    return sa;
+}
+
 }  // namespace
+
+void claim(Worker& worker, Burst& datagrams, Burst& esp) {
+    unsigned kept = 0;
+    for (rte_mbuf* packet : datagrams) {
+        if (!has_options(packet) && known_sa(worker, packet) != nullptr)
+            esp.push(packet);
+        else
+            datagrams.set(kept++, packet);
+    }
+    datagrams.truncate(kept);
+}
 
 void decrypt(Worker& worker, Burst& in, Burst& out) {
     Security& security = *worker.security;

@@ -76,10 +76,12 @@ Drop parse_ipv4(rte_mbuf* packet, Meta& m) {
     const auto* header = reinterpret_cast<const Ipv4Header*>(data(packet));
     const std::size_t header_len = header->header_len();
     if (header_len < sizeof(Ipv4Header) || header_len > len) return Drop::ip_header_length;
-    if (checksum({data(packet), header_len}) != 0) return Drop::ip_checksum;
+    const bool plain = header_len == sizeof(Ipv4Header);
+    if (plain ? !checksum_good(data(packet)) : checksum({data(packet), header_len}) != 0)
+        return Drop::ip_checksum;
     const std::size_t total = header->total_length.host();
     if (total < header_len || total > len) return Drop::ip_short;
-    if (header_len > sizeof(Ipv4Header)) {
+    if (!plain) {
         if (const Drop reason = check_options({data(packet), header_len}); reason != Drop::kCount)
             return reason;
     }

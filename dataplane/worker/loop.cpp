@@ -325,6 +325,8 @@ void process(Worker& worker, PortUse& port, Burst& frames) {
         if (!lanes.encrypt.empty()) protect(worker, lanes.encrypt);
         if (lanes.datagrams.empty()) return;
     }
+    claim(worker, lanes.datagrams, lanes.esp);
+    if (lanes.datagrams.empty()) return open_tunnel(worker, lanes.esp);
     sort_out(worker, lanes.datagrams, lanes.ours, lanes.transit);
     check_sources(worker, lanes.ours, true);
     check_sources(worker, lanes.transit, false);

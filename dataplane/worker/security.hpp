@@ -30,6 +30,11 @@ std::uint16_t inner_mtu(const Worker&, SaRef, std::uint16_t out_mtu);
 /// (Origin::encrypted, next_hop to be found again), or is dropped.
 void encrypt(Worker&, Burst& in, Burst& out);
 
+/// Moves ESP that needs no screening to `esp`: its SA of ours stands between these two
+/// addresses, and since the tables last changed a packet of it was screened and found
+/// its way. The others stay.
+void claim(Worker&, Burst& datagrams, Burst& esp);
+
 /// ESP addressed to us, with the SPI's worker being us: each becomes its inner
 /// datagram in `out` with Origin::decrypted, headers validated and Meta filled by
 /// `parse_datagram` (stages/parse.hpp), selectors checked; or is dropped.

@@ -263,3 +263,69 @@ TEST_CASE("recall: a flow that is encrypted keeps its order and its checks") {
     CHECK(g.out(kInside).size() == 2);
     g.check_ledger();
 }
+
+TEST_CASE("recall: ESP of a known SA takes the short way until the tables change") {
+    const Tunnel tunnel;
+    Gateway g;
+    g.know_neighbours();
+    establish(g, tunnel);
+    std::uint64_t sequence = 0;
+    const Bytes inner = udp({"10.3.0.2", "10.1.0.2"}, 9, 7, {'y'});
+    const auto receive = [&] {
+        Forged how;
+        how.sequence = ++sequence;
+        g.in(kOutside, ethernet(g.mac(kOutside), kIpv4, seal(tunnel, inner, how)));
+        g.turn();
+        return g.out(kInside).size();
+    };
+    const InboundSa& sa = g.worker().security->sad.inbound_at(tunnel.in.slot);
+    CHECK(receive() == 1);
+    CHECK(sa.way.generation == g.worker().generation);  // from here on by the short way
+    CHECK(receive() == 1);
+    Tables& tables = g.dataplane().tables();
+
+    SECTION("the host inside moves to another MAC address, then is gone") {
+        const MacAddress moved = *MacAddress::parse("02:00:00:00:00:1a");
+        REQUIRE(tables.set_neighbour(kInside, address("10.1.0.2"), moved));
+        Forged how;
+        how.sequence = ++sequence;
+        g.in(kOutside, ethernet(g.mac(kOutside), kIpv4, seal(tunnel, inner, how)));
+        g.turn();
+        const auto frames = g.out(kInside);
+        REQUIRE(frames.size() == 1);
+        CHECK(std::equal(moved.bytes.begin(), moved.bytes.end(), frames[0].begin()));
+        tables.remove_neighbour(kInside, address("10.1.0.2"));
+        CHECK(receive() == 0);
+        CHECK(g.sum().waiting_neighbour == 1);
+    }
+    SECTION("the route inside goes") {
+        REQUIRE(tables.remove_route(*Prefix::parse("10.1.0.0/24")));
+        CHECK(receive() == 0);
+        CHECK(g.drops() == 1);
+    }
+    SECTION("the outer address is no longer ours") {
+        const OwnAddress own[] = {{address("10.1.0.1"), *Prefix::parse("10.1.0.0/24"), kInside},
+                                  {address("10.2.0.9"), *Prefix::parse("10.2.0.0/24"), kOutside}};
+        REQUIRE(tables.set_addresses(own));
+        CHECK(receive() == 0);
+        CHECK(sa.packets == 2);
+    }
+    SECTION("a replayed number, a spoiled ICV and a group frame are what they were") {
+        --sequence;
+        CHECK(receive() == 0);
+        CHECK(g.drops(Drop::esp_replayed) == 1);
+        Forged how;
+        how.sequence = ++sequence;
+        how.spoil = 1;
+        g.in(kOutside, ethernet(g.mac(kOutside), kIpv4, seal(tunnel, inner, how)));
+        g.turn();
+        CHECK(g.drops(Drop::esp_bad_icv) == 1);
+        const MacAddress everybody = *MacAddress::parse("ff:ff:ff:ff:ff:ff");
+        how.spoil = 0;
+        g.in(kOutside, ethernet(everybody, kIpv4, seal(tunnel, inner, how)));
+        g.turn();
+        CHECK(g.drops(Drop::ip_broadcast) == 1);
+        CHECK(g.out(kInside).empty());
+    }
+    g.check_ledger();
+}
