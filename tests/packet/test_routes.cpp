@@ -383,7 +383,8 @@ TEST_CASE("source check: datagrams to us are checked, ESP and neighbour discover
     to_us(datagram({"198.51.100.1", "10.2.0.1", 64, 50}, Bytes(60, 1)));
     CHECK(g.drops(Drop::esp_unknown_spi) == 1);
     Bytes solicitation(4, 0);
-    const auto target = address("2001:db8:2::1").wire();
+    const Address own = address("2001:db8:2::1");
+    const auto target = own.wire();
     solicitation.insert(solicitation.end(), target.begin(), target.end());
     to_us(icmp({"fe80::77", "2001:db8:2::1", 255}, 135, 0, solicitation), kIpv6);
     CHECK(g.punts().size() == 1);

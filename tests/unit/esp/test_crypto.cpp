@@ -1,7 +1,6 @@
 // esp/crypto: every suite on every path against published vectors and OpenSSL.
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/provider.h>
 
 #include <algorithm>
 #include <set>
@@ -285,7 +284,6 @@ TEST_CASE("crypto: published vectors of the CBC cipher and of the HMACs") {
 }
 
 TEST_CASE("crypto: every suite on every path is what OpenSSL makes of it, with and without ESN") {
-    OSSL_PROVIDER_load(nullptr, "default");
     SeededRandom random(23);
     for (const EspSuiteFacts& f : kEspSuites)
         for (const CryptoPath path : kPaths) {
