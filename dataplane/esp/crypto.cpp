@@ -171,7 +171,8 @@ Crypto::Crypto() {
     library_->status.architecture = name_of(arch);
     for (auto* choices : {&library_->status.seal, &library_->status.open})
         for (std::size_t i = 0; i < kNumEspSuites; ++i)
-            (*choices)[i].path = is_aead(kEspSuites[i].suite) ? CryptoPath::direct : CryptoPath::burst;
+            for (const CryptoPath path : {CryptoPath::job, CryptoPath::burst, CryptoPath::direct})
+                if (has_path(kEspSuites[i].suite, path)) (*choices)[i].path = path;
     make_templates(*library_);
     SystemRandom random;
     std::array<std::uint8_t, 32> key;
