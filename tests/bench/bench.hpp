@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.hpp"
 #include "contract/esp_suite.hpp"
 
 namespace oegate::bench {
@@ -31,34 +32,27 @@ struct Spread {
 struct Result {
     Spread loop;       // everything
     Spread io;         // receive and transmit of the same frames, nothing between
+    Spread bare;       // AES-GCM: io, headers and the cryptography, without asking any table
     double floor = 0;  // the cryptography of the same lengths and keys alone
     double mean_len = 0;
     std::vector<std::pair<std::string, double>> stages;  // cycles per packet, clocked apart
+    double secgw = 0;                                    // DPDK's ipsec-secgw on the same frames
     std::string note;
 };
 
 /// Exits with a message when the case cannot be set up.
 Result measure(const Case&);
 
-/// Cycles that intel-ipsec-mb takes for one packet of `len` inner bytes, the median of
-/// several rounds, over num_keys keys in turn and nonces that never repeat. 0: the suite
-/// has no direct call.
-double crypto_floor(EspSuite, std::size_t len, unsigned num_keys, bool sealing);
+/// Cycles that intel-ipsec-mb takes for one packet of `size`, the least of several rounds,
+/// over num_keys keys in turn and nonces that never repeat.
+double crypto_floor(EspSuite, std::size_t size, unsigned num_keys, bool sealing);
 
-/// Seals one packet in place: AES-GCM with the key and salt that the bench installs.
-/// `front` begins with SPI and sequence number, followed by the IV.
-class Sealer {
-  public:
-    explicit Sealer(EspSuite);
-    ~Sealer();
-    Sealer(const Sealer&) = delete;
-    Sealer& operator=(const Sealer&) = delete;
-    void seal(std::uint8_t* front, std::size_t len_behind_iv) const;
+/// The same input through DPDK's ipsec-secgw, in a process of its own; cycles per packet, or
+/// the reason why there is none (no such suite there, too many SAs for it, it did not start).
+tl::expected<double, std::string> measure_secgw(const std::string& program, const Case&);
 
-  private:
-    struct Keys;
-    Keys* keys_;
-};
+/// Whether this run has enough of them: known after start_for.
+bool has_huge_pages();
 
 /// Inner lengths of the packets that a size stands for, in turn.
 std::vector<std::size_t> lengths_of(std::size_t size);

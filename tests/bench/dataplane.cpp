@@ -28,22 +28,26 @@ Spread spread(std::vector<double> cycles) {
     return {cycles.front(), cycles[cycles.size() / 2]};
 }
 
-/// The loop and the ports take turns, pass by pass, so that what else the machine does hits
-/// both; a pass is so short that most are not interrupted, and their median says little of
+/// The loop, the ports and the bare loop take turns, pass by pass, so that what else the machine does hits
+/// all; a pass is so short that most are not interrupted, and their median says little of
 /// those that are. Before that the loop has met each flow: the first datagram of a pair goes
 /// the long way, and is not what is measured here.
-void measure_passes(World& world, unsigned flows, Result& result) {
+void measure_passes(World& world, const Case& c, Result& result) {
     const unsigned passes = std::max(9u, kPackets / world.num_frames());
     const auto packets = static_cast<double>(world.num_frames());
-    std::vector<double> loop, io;
-    const unsigned warm = std::max(passes / 9, flows / world.num_frames()) + 1;
+    std::vector<double> loop, io, bare;
+    std::unique_ptr<Bare> bare_loop;
+    if (c.path != Path::clear && is_gcm(c.suite)) bare_loop = std::make_unique<Bare>(c);
+    const unsigned warm = std::max(passes / 9, c.flows / world.num_frames()) + 1;
     for (unsigned i = 0; i < warm; ++i) world.pass_loop();
     for (unsigned i = 0; i < passes; ++i) {
         loop.push_back(static_cast<double>(world.pass_loop()) / packets);
         io.push_back(static_cast<double>(world.pass_io()) / packets);
+        if (bare_loop) bare.push_back(static_cast<double>(world.pass_bare(*bare_loop)) / packets);
     }
     result.loop = spread(std::move(loop));
     result.io = spread(std::move(io));
+    if (bare_loop) result.bare = spread(std::move(bare));
 }
 
 /// Words separated by commas; empty: nothing was said.
@@ -56,8 +60,8 @@ std::vector<std::string> words(const std::string& list) {
 
 struct Wishes {
     bool quick = false, all = false;
-    std::string json;
-    std::vector<std::string> directions, suites, sizes, sas;
+    std::string json, secgw;
+    std::vector<std::string> directions, suites, sizes, sas, flows;
     unsigned flows_per_sa = 1;
 };
 
@@ -71,10 +75,6 @@ std::string size_text(std::size_t size) {
 
 bool wanted(const std::vector<std::string>& list, const std::string& what) {
     return list.empty() || std::find(list.begin(), list.end(), what) != list.end();
-}
-
-bool has_floor(EspSuite suite) {
-    return suite == EspSuite::aes_gcm_16_128 || suite == EspSuite::aes_gcm_16_256;
 }
 
 std::vector<Case> plan(const Wishes& w) {
@@ -91,6 +91,10 @@ std::vector<Case> plan(const Wishes& w) {
         suites.push_back(EspSuite::aes_gcm_16_256);
         sizes.push_back(kImix);
     }
+    if (w.all) clear_flows = {1, 1000, 100'000, 1'000'000, 4'000'000};
+    if (!w.flows.empty()) clear_flows.clear();
+    for (const std::string& flows : w.flows)
+        clear_flows.push_back(static_cast<unsigned>(std::clamp(std::atol(flows.c_str()), 1l, 8'000'000l)));
     std::vector<Case> cases;
     for (const std::size_t size : sizes) {
         if (!wanted(w.sizes, size_text(size))) continue;
@@ -107,7 +111,6 @@ std::vector<Case> plan(const Wishes& w) {
                         !wanted(w.sas, std::to_string(num)) ||
                         !wanted(w.suites, std::string(facts(suite).name)))
                         continue;
-                    if (path == Path::inbound && !has_floor(suite)) continue;
                     cases.push_back({path, suite, size, num, num * w.flows_per_sa});
                 }
     return cases;
@@ -138,20 +141,26 @@ std::string json_of(const Case& c, const Result& r, double hz) {
     return fmt::format(
         "  {{\"direction\": \"{}\", \"suite\": \"{}\", \"size\": \"{}\", \"sas\": {}, \"flows\": {}, "
         "\"cycles_per_packet\": {:.1f}, \"least_cycles\": {:.1f}, \"io_cycles\": {:.1f}, "
-        "\"least_io_cycles\": {:.1f}, \"floor_cycles\": {:.1f}, \"mpps\": {:.3f}, \"gbps\": {:.3f}, "
+        "\"least_io_cycles\": {:.1f}, \"floor_cycles\": {:.1f}, \"bare_cycles\": {:.1f}, "
+        "\"secgw_cycles\": {:.1f}, \"mpps\": {:.3f}, \"gbps\": {:.3f}, "
         "\"stages\": {{{}}}}}",
         name_of(c.path), c.path == Path::clear ? "none" : facts(c.suite).name, size_text(c.size), c.sas,
-        c.flows, r.loop.median, r.loop.least, r.io.median, r.io.least, r.floor, pps / 1e6,
-        pps * r.mean_len * 8 / 1e9, stages);
+        c.flows, r.loop.median, r.loop.least, r.io.median, r.io.least, r.floor, r.bare.median, r.secgw,
+        pps / 1e6, pps * r.mean_len * 8 / 1e9, stages);
+}
+
+/// A figure that there may not be.
+std::string figure(double cycles) {
+    return cycles > 0 ? fmt::format("{:.0f}", cycles) : "-";
 }
 
 void print(const Case& c, const Result& r, double hz) {
     const double pps = hz / r.loop.median;
-    fmt::print("{:<9} {:<22} {:>5} {:>6} {:>8} {:>7.0f} {:>7.0f} {:>6.0f} {:>6.0f} {:>7} {:>7.3f} {:>7.3f}\n",
-               name_of(c.path), c.path == Path::clear ? "-" : facts(c.suite).name, size_text(c.size), c.sas,
-               c.flows, r.loop.least, r.loop.median, r.io.least, r.floor,
-               r.floor > 0 ? fmt::format("{:.2f}", r.loop.least / r.floor) : "-", pps / 1e6,
-               pps * r.mean_len * 8 / 1e9);
+    fmt::print(
+        "{:<9} {:<22} {:>5} {:>6} {:>8} {:>7.0f} {:>7.0f} {:>6.0f} {:>6} {:>6} {:>6} {:>7.3f} {:>7.3f}\n",
+        name_of(c.path), c.path == Path::clear ? "-" : facts(c.suite).name, size_text(c.size), c.sas, c.flows,
+        r.loop.least, r.loop.median, r.io.median, figure(r.floor), figure(r.bare.median), figure(r.secgw),
+        pps / 1e6, pps * r.mean_len * 8 / 1e9);
     std::string stages;
     for (const auto& [name, cycles] : r.stages)
         if (cycles >= 0.5) stages += fmt::format(" {} {:.0f}", name, cycles);
@@ -174,6 +183,8 @@ Wishes read(int argc, char** argv) {
             w.all = true;
         else if (option == "--json")
             w.json = value();
+        else if (option == "--secgw")
+            w.secgw = value();
         else if (option == "--direction")
             w.directions = words(value());
         else if (option == "--suite")
@@ -182,6 +193,8 @@ Wishes read(int argc, char** argv) {
             w.sizes = words(value());
         else if (option == "--sas")
             w.sas = words(value());
+        else if (option == "--flows")
+            w.flows = words(value());
         else if (option == "--flows-per-sa")
             w.flows_per_sa = static_cast<unsigned>(std::max(1l, std::atol(value().c_str())));
         else
@@ -196,7 +209,7 @@ Result measure(const Case& c) {
     Result result;
     World world(c);
     const Quiet quiet;
-    measure_passes(world, c.flows, result);
+    measure_passes(world, c, result);
     if (quiet.share() < 0.97)
         result.note = fmt::format("not quiet: the thread ran {:.0f} % of the time", quiet.share() * 100);
     result.mean_len = world.mean_len();
@@ -209,28 +222,35 @@ Result measure(const Case& c) {
 int run(const Wishes& wishes) {
     const std::vector<Case> cases = plan(wishes);
     if (cases.empty()) give_up("no case fits these filters");
-    unsigned most = 4096;
+    unsigned most = 4096, flows = 0;
     for (const Case& c : cases)
-        if (c.path == Path::inbound) most = std::max(most, c.sas);
-    start_for(most);
+        most = std::max(most, c.path == Path::inbound ? c.sas : 0), flows = std::max(flows, c.flows);
+    start_for(most, flows);
     const double hz = static_cast<double>(rte_get_tsc_hz());
     fmt::print("TSC {:.0f} MHz, {}; cycles per packet over short passes; sizes are inner IP lengths\n",
                hz / 1e6, rte_version());
-    fmt::print("{:<9} {:<22} {:>5} {:>6} {:>8} {:>7} {:>7} {:>6} {:>6} {:>7} {:>7} {:>7}\n", "direction",
-               "suite", "size", "SAs", "flows", "least", "median", "io", "floor", "x floor", "Mpps",
-               "Gbit/s");
+    fmt::print("{:<9} {:<22} {:>5} {:>6} {:>8} {:>7} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7}\n",
+               "direction", "suite", "size", "SAs", "flows", "least", "median", "io", "floor", "bare",
+               "secgw", "Mpps", "Gbit/s");
     std::vector<std::string> json;
     for (const Case& c : cases) {
-        const Result result = measure(c);
+        Result result = measure(c);
+        if (!wishes.secgw.empty()) {
+            if (const auto cycles = measure_secgw(wishes.secgw, c))
+                result.secgw = *cycles;
+            else
+                result.note += (result.note.empty() ? "" : "; ") + ("ipsec-secgw: " + cycles.error());
+        }
         print(c, result, hz);
         json.push_back(json_of(c, result, hz));
     }
     fmt::print(
         "By stage: cycles per packet in passes of their own, since the clock takes some itself.\n"
-        "least and median include the ports (io); floor is the cryptography alone. Outbound and inbound SAs\n"
-        "have 64-bit sequence numbers. Inbound frames are sealed once and come again in each pass: the\n"
-        "replay window (1,024) is on and is emptied between passes, outside of the measured time. With more\n"
-        "than 4,096 flows the destination is written into each frame as it is received; io includes that.\n");
+        "least and median include the ports (io); floor is the cryptography alone; bare is io, headers and\n"
+        "cryptography, without a table or a check. SAs have 64-bit sequence numbers. Inbound frames are\n"
+        "sealed once and come again in each pass: the replay window (1,024) is on and is emptied between\n"
+        "passes, outside of the measured time. With more than 4,096 flows the destination is written into\n"
+        "each frame as it is received; io includes that.\n");
     if (!wishes.json.empty()) {
         std::ofstream out(wishes.json);
         out << "[\n";

@@ -6,11 +6,9 @@
 #include <rte_ring_elem.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 
-#include "base/cursor.hpp"
 #include "net/checksum.hpp"
 #include "port/eal.hpp"
 #include "worker/loop.hpp"
@@ -23,15 +21,6 @@ namespace {
 constexpr unsigned kLeastFrames = 1024;
 /// Most templates: more flows than that are written into them as they are received.
 constexpr unsigned kMostFrames = 4096;
-constexpr std::uint32_t kHosts = 10u << 24 | 128u << 16;  // 10.128.0.0/9: one host a flow
-const Address kInsideHost = Address::ipv4(10, 1, 0, 2);
-const Address kLocal = Address::ipv4(10, 2, 0, 1), kRemote = Address::ipv4(10, 4, 0, 1);
-const Address kRouter = Address::ipv4(10, 2, 0, 254);
-
-Address host(unsigned flow) {
-    return Address::ipv4(kHosts + flow);
-}
-
 unsigned frames_for(const Case& c) {
     const unsigned wanted = std::max(kLeastFrames, c.path == Path::inbound ? c.sas : c.flows);
     const unsigned most = c.path == Path::inbound ? wanted : kMostFrames;
@@ -41,8 +30,7 @@ unsigned frames_for(const Case& c) {
 config::Config configuration(unsigned run, const std::string& pcap, const Case& c, unsigned frames) {
     config::Config config;
     config::Dataplane& d = config.dataplane;
-    d.huge_pages =
-        std::getenv("OEGATE_HUGE") != nullptr ? config::HugePages::automatic : config::HugePages::none;
+    d.huge_pages = has_huge_pages() ? config::HugePages::automatic : config::HugePages::none;
     d.lcores = {0};
     d.routes = 1024;
     d.flows_per_worker = std::max(65536u, c.flows + c.flows / 8);
@@ -67,21 +55,6 @@ config::Config configuration(unsigned run, const std::string& pcap, const Case& 
     return config;
 }
 
-Bytes udp_datagram(const Address& source, const Address& destination, std::size_t len) {
-    Writer ip;
-    ip.u8(0x45).u8(0).u16(static_cast<std::uint16_t>(len)).u32(0).u8(64).u8(17).u16(0);
-    ip.put(source.wire()).put(destination.wire());
-    ip.set_u16(10, checksum(ip.view()));
-    ip.u16(1000).u16(2000).u16(static_cast<std::uint16_t>(len - 20)).u16(0).zeros(len - 28);
-    return std::move(ip).take();
-}
-
-Bytes framed(const MacAddress& to, const Bytes& datagram) {
-    Writer frame;
-    frame.put(to.bytes).zeros(6).u16(0x0800).put(datagram);
-    return std::move(frame).take();
-}
-
 std::uint32_t spi_of(unsigned sa) {
     return Spi::make(0x5a, 0, sa);
 }
@@ -93,60 +66,48 @@ void give_up(const std::string& why) {
     std::exit(1);
 }
 
-std::vector<std::size_t> lengths_of(std::size_t size) {
-    if (size != kImix) return {size};
-    return {64, 576, 64, 64, 576, 64, 1420, 64, 576, 64, 64, 576};
+namespace {
+
+bool huge_pages = false;
+
+/// 0: none, or none of that size.
+std::size_t free_huge_bytes() {
+    std::size_t pages = 0;
+    std::ifstream("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages") >> pages;
+    return pages << 21;
 }
 
-void start_for(unsigned most_frames) {
+}  // namespace
+
+bool has_huge_pages() {
+    return huge_pages;
+}
+
+void start_for(unsigned most_frames, unsigned most_flows) {
     Case largest;
     largest.path = Path::inbound;
     largest.sas = most_frames;
-    const config::Config config = configuration(0, "none", largest, frames_for(largest));
-    MemoryPlan plan = plan_memory(config);
+    largest.flows = most_flows;
+    MemoryPlan plan = plan_memory(configuration(0, "none", largest, frames_for(largest)));
     plan.bytes += plan.bytes / 2;
+    huge_pages = free_huge_bytes() >= plan.bytes;
+    std::printf(huge_pages
+                    ? "huge pages are used\n"
+                    : "no huge pages are used, which costs much: free %zu of 2 MiB (vm.nr_hugepages)\n",
+                (plan.bytes >> 21) + 1);
+    const config::Config config = configuration(0, "none", largest, frames_for(largest));
     if (auto ok = start_eal(config, plan); !ok) give_up(ok.error());
 }
 
-Bytes World::clear_frame(const MacAddress& to, unsigned flow, std::size_t len) const {
-    return framed(to, udp_datagram(kInsideHost, host(flow), len));
-}
-
 /// SAs in turn; an SA's numbers begin with 1 in each pass.
-Bytes World::esp_frame(const MacAddress& to, unsigned i, std::size_t len) const {
-    const unsigned sa = i % case_.sas;
-    const std::uint32_t number = i / case_.sas + 1;
-    const Bytes inner = udp_datagram(host(sa), kInsideHost, len);
-    const std::size_t num_pad = (4 - (len + 2) % 4) % 4;
-    Writer w;
-    w.u8(0x45).u8(0).u16(static_cast<std::uint16_t>(20 + 16 + len + num_pad + 2 + 16)).u32(0x4000);
-    w.u8(64).u8(50).u16(0).put(kRemote.wire()).put(kLocal.wire());
-    w.set_u16(10, checksum(w.view()));
-    w.u32(spi_of(sa)).u32(number).u64(number).put(inner);
-    for (std::size_t k = 1; k <= num_pad; ++k) w.u8(static_cast<std::uint8_t>(k));
-    w.u8(static_cast<std::uint8_t>(num_pad)).u8(4).zeros(16);
-    Bytes bytes = std::move(w).take();
-    sealer_->seal(bytes.data() + 20, len + num_pad + 2);
-    return framed(to, bytes);
-}
-
-/// A pcap file (microseconds, Ethernet), little-endian as this machine.
-void World::write_pcap(const std::string& path, const MacAddress& to) {
-    std::ofstream out(path, std::ios::binary);
-    const auto word = [&out](std::uint32_t v) { out.write(reinterpret_cast<const char*>(&v), 4); };
-    for (std::uint32_t v : {0xa1b2c3d4u, 0x00040002u, 0u, 0u, 65535u, 1u}) word(v);
-    const std::vector<std::size_t> lengths = lengths_of(case_.size);
-    std::size_t sum = 0;
-    for (unsigned i = 0; i < num_frames_; ++i) {
-        const std::size_t len = lengths[i % lengths.size()];
-        sum += len;
-        const Bytes frame =
-            case_.path == Path::inbound ? esp_frame(to, i, len) : clear_frame(to, i % case_.flows, len);
-        for (std::size_t v : {std::size_t{0}, std::size_t{0}, frame.size(), frame.size()})
-            word(static_cast<std::uint32_t>(v));
-        out.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
-    }
-    mean_len_ = static_cast<double>(sum) / num_frames_;
+void World::write_frames(const std::string& path, const MacAddress& to) {
+    std::unique_ptr<Sealer> sealer;
+    if (case_.path == Path::inbound) sealer = std::make_unique<Sealer>(case_.suite, true);
+    mean_len_ = write_pcap(path, num_frames_, case_.size, [&](unsigned i, std::size_t len) {
+        if (!sealer) return framed(to, udp_datagram(kInsideHost, host(i % case_.flows), len));
+        const unsigned sa = i % case_.sas;
+        return sealer->frame(to, spi_of(sa), i / case_.sas + 1, sa, len);
+    });
 }
 
 std::uint16_t World::feed(std::uint16_t, std::uint16_t, rte_mbuf** packets, std::uint16_t count,
@@ -167,11 +128,10 @@ std::uint16_t World::feed(std::uint16_t, std::uint16_t, rte_mbuf** packets, std:
 
 World::World(const Case& c) : case_(c), num_frames_(frames_for(c)) {
     static unsigned run = 0;
-    if (c.path == Path::inbound) sealer_ = std::make_unique<Sealer>(c.suite);
     const std::string pcap = fmt::format("/tmp/oegate-bench-{}-{}.pcap", getpid(), run);
     // The pcap driver's MAC address is "\2pcap" and a running number.
     const MacAddress mac{{0x02, 'p', 'c', 'a', 'p', static_cast<std::uint8_t>(run)}};
-    write_pcap(pcap, mac);
+    write_frames(pcap, mac);
     const std::uint16_t source = c.path == Path::inbound ? 1 : 0;
     auto started =
         Dataplane::start(configuration(run++, pcap, c, num_frames_), {1, 2}, Dataplane::Workers::by_hand);
@@ -186,8 +146,7 @@ World::World(const Case& c) : case_(c), num_frames_(frames_for(c)) {
                             {*Prefix::parse("10.4.0.0/16"), kRouter, 1}};
     Tables& tables = dataplane_->tables();
     if (!tables.set_routes(routes) || !tables.set_classes({}, ClassKind::oe_permissive) ||
-        !tables.set_neighbour(1, kRouter, {{2, 0, 0, 0, 0, 1}}) ||
-        !tables.set_neighbour(0, kInsideHost, {{2, 0, 0, 0, 0, 2}}))
+        !tables.set_neighbour(1, kRouter, kRouterMac) || !tables.set_neighbour(0, kInsideHost, kInsideMac))
         give_up("no tables");
     install();
     if (c.path != Path::inbound && c.flows > num_frames_) {
@@ -291,15 +250,27 @@ std::vector<std::pair<std::string, double>> World::clock_stages(unsigned passes)
 }
 
 std::uint64_t World::pass_io() {
-    DataplaneParts& parts = dataplane_->parts();
-    const bool in = case_.path == Path::inbound;
     rte_mbuf* packets[kReceiveBurst];
     const std::uint64_t start = rte_rdtsc();
     for (unsigned i = 0; i < num_frames_; i += kReceiveBurst) {
-        const std::uint16_t n = rte_eth_rx_burst(parts.ports[in ? 1 : 0].id, 0, packets, kReceiveBurst);
-        if (rte_eth_tx_burst(parts.ports[in ? 0 : 1].id, 0, packets, n) != n) give_up("net_null is full");
+        const std::uint16_t n = rte_eth_rx_burst(source(), 0, packets, kReceiveBurst);
+        if (rte_eth_tx_burst(sink(), 0, packets, n) != n) give_up("net_null is full");
     }
     return rte_rdtsc() - start;
+}
+
+std::uint64_t World::pass_bare(Bare& bare) {
+    const std::uint64_t start = rte_rdtsc();
+    for (unsigned i = 0; i < num_frames_; i += kReceiveBurst) bare.burst(source(), sink());
+    return rte_rdtsc() - start;
+}
+
+std::uint16_t World::source() {
+    return dataplane_->parts().ports[case_.path == Path::inbound ? 1 : 0].id;
+}
+
+std::uint16_t World::sink() {
+    return dataplane_->parts().ports[case_.path == Path::inbound ? 0 : 1].id;
 }
 
 }  // namespace oegate::bench

@@ -4,7 +4,9 @@
 
 #include <memory>
 
+#include "bench/bare.hpp"
 #include "bench/bench.hpp"
+#include "bench/frames.hpp"
 #include "net/address.hpp"
 #include "port/dataplane.hpp"
 #include "port/parts.hpp"
@@ -13,8 +15,8 @@ struct rte_eth_rxtx_callback;
 
 namespace oegate::bench {
 
-/// Starts EAL for the largest case that will come.
-void start_for(unsigned most_frames);
+/// Starts EAL for the largest cases that will come.
+void start_for(unsigned most_frames, unsigned most_flows);
 
 class World {
   public:
@@ -26,9 +28,10 @@ class World {
     /// Frames in one pass over the case's input, a multiple of the receive burst.
     unsigned num_frames() const { return num_frames_; }
     double mean_len() const { return mean_len_; }
-    /// One pass through the worker loop, or through the ports alone; cycles.
+    /// One pass through the worker loop, through the ports alone, or through the bare loop; cycles.
     std::uint64_t pass_loop();
     std::uint64_t pass_io();
+    std::uint64_t pass_bare(Bare&);
     /// Cycles per packet of each stage, by the clock that `oegate workers measure` starts; it
     /// takes cycles itself, so these passes are not among those that are measured.
     std::vector<std::pair<std::string, double>> clock_stages(unsigned passes);
@@ -36,9 +39,9 @@ class World {
     std::uint64_t dropped() { return worker().ledger.dropped.get(); }
 
   private:
-    void write_pcap(const std::string& path, const MacAddress& to);
-    Bytes clear_frame(const MacAddress& to, unsigned flow, std::size_t len) const;
-    Bytes esp_frame(const MacAddress& to, unsigned i, std::size_t len) const;
+    void write_frames(const std::string& path, const MacAddress& to);
+    std::uint16_t source();
+    std::uint16_t sink();
     void install();
     void command(Command);
     void apply_all();
@@ -49,7 +52,6 @@ class World {
     double mean_len_ = 0;
     std::uint64_t sequence_ = 0;  // of commands
     std::unique_ptr<Dataplane> dataplane_;
-    std::unique_ptr<Sealer> sealer_;
     /// More flows than frames: the destination is written into each as it is received.
     struct Feed {
         std::uint32_t next = 0, count = 0;
