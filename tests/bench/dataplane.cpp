@@ -22,6 +22,9 @@ namespace oegate::bench {
 namespace {
 
 constexpr unsigned kPackets = 900'000;
+constexpr double kClockedCycles = 3e8;
+constexpr unsigned kLeastPasses = 9;
+constexpr std::uint64_t kMostSeconds = 2;  // beyond the least passes, for the slow suites
 
 Spread spread(std::vector<double> cycles) {
     std::sort(cycles.begin(), cycles.end());
@@ -33,14 +36,15 @@ Spread spread(std::vector<double> cycles) {
 /// those that are. Before that the loop has met each flow: the first datagram of a pair goes
 /// the long way, and is not what is measured here.
 void measure_passes(World& world, const Case& c, Result& result) {
-    const unsigned passes = std::max(9u, kPackets / world.num_frames());
+    const unsigned passes = std::max(kLeastPasses, kPackets / world.num_frames());
     const auto packets = static_cast<double>(world.num_frames());
     std::vector<double> loop, io, bare;
     std::unique_ptr<Bare> bare_loop;
     if (c.path != Path::clear && is_gcm(c.suite)) bare_loop = std::make_unique<Bare>(c);
-    const unsigned warm = std::max(passes / 9, c.flows / world.num_frames()) + 1;
+    const unsigned warm = std::max(2u, c.flows / world.num_frames() + 1);
     for (unsigned i = 0; i < warm; ++i) world.pass_loop();
-    for (unsigned i = 0; i < passes; ++i) {
+    const std::uint64_t enough = rte_rdtsc() + kMostSeconds * rte_get_tsc_hz();
+    for (unsigned i = 0; i < passes && (i < kLeastPasses || rte_rdtsc() < enough); ++i) {
         loop.push_back(static_cast<double>(world.pass_loop()) / packets);
         io.push_back(static_cast<double>(world.pass_io()) / packets);
         if (bare_loop) bare.push_back(static_cast<double>(world.pass_bare(*bare_loop)) / packets);
@@ -213,7 +217,8 @@ Result measure(const Case& c) {
     if (quiet.share() < 0.97)
         result.note = fmt::format("not quiet: the thread ran {:.0f} % of the time", quiet.share() * 100);
     result.mean_len = world.mean_len();
-    result.stages = world.clock_stages(std::max(2u, kPackets / 4 / world.num_frames()));
+    result.stages = world.clock_stages(static_cast<unsigned>(std::clamp(
+        kClockedCycles / result.loop.median / world.num_frames(), 2.0, kPackets / 4.0 / world.num_frames())));
     if (c.path != Path::clear)
         result.floor = crypto_floor(c.suite, c.size, std::min(c.sas, 4000u), c.path == Path::outbound);
     return result;
