@@ -231,35 +231,40 @@ std::string show_text(const std::string& text) {
     return quoted + "\"";
 }
 
+namespace {
+
+/// The values that a key takes, as output spells them.
+template <class E>
+std::vector<Word<E>> spelled(std::initializer_list<E> values) {
+    std::vector<Word<E>> words;
+    for (const E value : values) words.push_back({value, to_text(value).data()});
+    return words;
+}
+
+}  // namespace
+
 const std::vector<Word<ClassKind>>& words(ClassKind) {
-    static const std::vector<Word<ClassKind>> kWords{{ClassKind::deny, "deny"},
-                                                     {ClassKind::always_clear_text, "always-clear-text"},
-                                                     {ClassKind::oe_permissive, "oe-permissive"},
-                                                     {ClassKind::oe_paranoid, "oe-paranoid"},
-                                                     {ClassKind::oe_accept_only, "oe-accept-only"}};
+    static const auto kWords =
+        spelled({ClassKind::deny, ClassKind::always_clear_text, ClassKind::oe_permissive,
+                 ClassKind::oe_paranoid, ClassKind::oe_accept_only});
     return kWords;
 }
 const std::vector<Word<InterfaceRole>>& words(InterfaceRole) {
     // The management interface stays with the kernel.
-    static const std::vector<Word<InterfaceRole>> kWords{{InterfaceRole::inside, "inside"},
-                                                         {InterfaceRole::outside, "outside"}};
+    static const auto kWords = spelled({InterfaceRole::inside, InterfaceRole::outside});
     return kWords;
 }
 const std::vector<Word<IdleMode>>& words(IdleMode) {
-    static const std::vector<Word<IdleMode>> kWords{
-        {IdleMode::busy, "busy"}, {IdleMode::adaptive, "adaptive"}, {IdleMode::interrupt, "interrupt"}};
+    static const auto kWords = spelled({IdleMode::busy, IdleMode::adaptive, IdleMode::interrupt});
     return kWords;
 }
 const std::vector<Word<SourceCheck>>& words(SourceCheck) {
-    static const std::vector<Word<SourceCheck>> kWords{{SourceCheck::automatic, "automatic"},
-                                                       {SourceCheck::off, "off"},
-                                                       {SourceCheck::loose, "loose"},
-                                                       {SourceCheck::strict, "strict"}};
+    static const auto kWords =
+        spelled({SourceCheck::automatic, SourceCheck::off, SourceCheck::loose, SourceCheck::strict});
     return kWords;
 }
 const std::vector<Word<DfPolicy>>& words(DfPolicy) {
-    static const std::vector<Word<DfPolicy>> kWords{
-        {DfPolicy::copy, "copy"}, {DfPolicy::set, "set"}, {DfPolicy::clear, "clear"}};
+    static const auto kWords = spelled({DfPolicy::copy, DfPolicy::set, DfPolicy::clear});
     return kWords;
 }
 const std::vector<Word<HugePages>>& words(HugePages) {

@@ -62,13 +62,6 @@ std::string_view find_text(const Table& table, E value) {
     return "?";
 }
 
-template <class E, std::size_t N>
-std::optional<E> find_value(const std::array<Word<E>, N>& table, std::string_view text) {
-    for (const auto& word : table)
-        if (word.text == text) return word.value;
-    return std::nullopt;
-}
-
 }  // namespace
 
 std::string_view to_text(FlowState value) {
@@ -91,23 +84,6 @@ std::string_view to_text(SourceCheck value) {
 }
 std::string_view to_text(DfPolicy value) {
     return find_text(kDfPolicies, value);
-}
-
-std::optional<ClassKind> class_from_text(std::string_view text) {
-    const auto kind = find_value(kClasses, text);
-    return kind == ClassKind::none ? std::nullopt : kind;
-}
-std::optional<InterfaceRole> role_from_text(std::string_view text) {
-    return find_value(kRoles, text);
-}
-std::optional<IdleMode> idle_mode_from_text(std::string_view text) {
-    return find_value(kIdleModes, text);
-}
-std::optional<SourceCheck> source_check_from_text(std::string_view text) {
-    return find_value(kSourceChecks, text);
-}
-std::optional<DfPolicy> df_policy_from_text(std::string_view text) {
-    return find_value(kDfPolicies, text);
 }
 
 }  // namespace oegate

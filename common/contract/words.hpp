@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "contract/esp_suite.hpp"
@@ -49,11 +48,5 @@ std::string_view to_text(InterfaceRole);
 std::string_view to_text(IdleMode);
 std::string_view to_text(SourceCheck);
 std::string_view to_text(DfPolicy);
-
-std::optional<ClassKind> class_from_text(std::string_view);
-std::optional<InterfaceRole> role_from_text(std::string_view);
-std::optional<IdleMode> idle_mode_from_text(std::string_view);
-std::optional<SourceCheck> source_check_from_text(std::string_view);
-std::optional<DfPolicy> df_policy_from_text(std::string_view);
 
 }  // namespace oegate
