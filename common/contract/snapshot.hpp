@@ -72,6 +72,7 @@ struct InterfaceStatus {
     MacAddress mac;
     unsigned mtu = 0;
     InterfaceCounters counters;
+    std::string device;  // its name, driver, queues, what of the hardware is used
 };
 
 /// One stage as the stage clock measured it.

@@ -92,6 +92,7 @@ Json interfaces_json(const std::vector<config::Interface>& configured,
                         {"link", interface.link_up ? "up" : "down"},
                         {"mac", interface.mac.text()},
                         {"mtu", interface.mtu},
+                        {"device", interface.device},
                         {"addresses", own != nullptr ? addresses_json(*own) : Json::array()},
                         {"packets_in", interface.counters.received_packets},
                         {"packets_out", interface.counters.transmitted_packets},
@@ -102,13 +103,20 @@ Json interfaces_json(const std::vector<config::Interface>& configured,
     return list;
 }
 
+Table device_table(const std::vector<InterfaceStatus>& interfaces) {
+    Table table({"interface", "MAC address", ">MTU", "device"});
+    for (const auto& interface : interfaces)
+        table.add({interface.name, interface.mac.text(), number(interface.mtu), interface.device});
+    return table;
+}
+
 }  // namespace
 
 Response render_interfaces(const std::vector<config::Interface>& configured,
                            const std::vector<InterfaceStatus>& interfaces) {
     return {Status::done,
             {{"interfaces", interfaces_json(configured, interfaces)}},
-            interface_table(configured, interfaces).text()};
+            interface_table(configured, interfaces).text() + "\n" + device_table(interfaces).text()};
 }
 
 Response render_status(const StatusFacts& facts) {

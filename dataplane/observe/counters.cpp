@@ -5,8 +5,10 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+#include "tables/reassembly.hpp"
 #include "worker/loop.hpp"
 #include "worker/security_state.hpp"
+#include "worker/waiting.hpp"
 
 namespace oegate {
 namespace {
@@ -51,6 +53,7 @@ std::vector<InterfaceStatus> CounterReader::interfaces() const {
         status.link_up = link_up_[interface.port].load(std::memory_order_relaxed);
         status.mac = interface.mac;
         status.mtu = interface.mtu;
+        status.device = devices_[interface.port];
         InterfaceCounters& sum = status.counters;
         for (const auto& worker : workers_) {
             const InterfaceTally& tally = worker->tallies[interface.index];
@@ -102,9 +105,12 @@ std::vector<WorkerStatus> CounterReader::workers() const {
 
 std::vector<MemoryStatus> CounterReader::memory() const {
     std::vector<MemoryStatus> all;
-    if (!workers_.empty() && workers_[0]->pool != nullptr) {
-        const rte_mempool* pool = workers_[0]->pool;
-        all.push_back({"packet buffers", -1, rte_mempool_in_use_count(pool), pool->size});
+    const auto add_pool = [&all](const char* what, const rte_mempool* pool) {
+        if (pool != nullptr) all.push_back({what, -1, rte_mempool_in_use_count(pool), pool->size});
+    };
+    if (!workers_.empty()) {
+        add_pool("packet buffers", workers_[0]->pool);
+        add_pool("large buffers", workers_[0]->large_pool);
     }
     for (const auto& worker : workers_) {
         if (worker->security == nullptr) continue;
@@ -113,6 +119,12 @@ std::vector<MemoryStatus> CounterReader::memory() const {
         const int index = static_cast<int>(worker->index);
         all.push_back({"flows", index, ledger.flows.get(), security.flows.num_slots()});
         all.push_back({"held datagrams", index, ledger.held.get(), security.held.max_held()});
+        if (worker->waiting != nullptr)
+            all.push_back({"waiting for a MAC address", index, ledger.waiting_neighbour.get(),
+                           worker->waiting->bound()});
+        if (worker->reassembly != nullptr)
+            all.push_back(
+                {"fragments", index, ledger.reassembling.get(), worker->reassembly->bound()});
         all.push_back({"inbound SAs", index, ledger.inbound_sas.get(), security.sad.num_slots()});
         all.push_back({"outbound SAs", index, ledger.outbound_sas.get(), security.sad.num_slots()});
     }

@@ -14,8 +14,9 @@ namespace oegate {
 class CounterReader final : public Observer {
   public:
     CounterReader(const std::vector<InterfaceInfo>& interfaces, const std::vector<std::string>& names,
+                  const std::vector<std::string>& devices,
                   const std::vector<std::unique_ptr<Worker>>& workers, const std::atomic<bool>* link_up)
-        : interfaces_(interfaces), names_(names), workers_(workers), link_up_(link_up) {}
+        : interfaces_(interfaces), names_(names), devices_(devices), workers_(workers), link_up_(link_up) {}
 
     std::vector<InterfaceStatus> interfaces() const override;
     std::vector<WorkerStatus> workers() const override;
@@ -25,6 +26,7 @@ class CounterReader final : public Observer {
   private:
     const std::vector<InterfaceInfo>& interfaces_;
     const std::vector<std::string>& names_;
+    const std::vector<std::string>& devices_;
     const std::vector<std::unique_ptr<Worker>>& workers_;
     const std::atomic<bool>* link_up_;
 };

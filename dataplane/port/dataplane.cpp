@@ -301,6 +301,8 @@ Result<std::unique_ptr<Dataplane>, std::string> Dataplane::start(const config::C
     if (ok) ok = make_pool(parts);
     if (ok) ok = open_ports(parts, config);
     if (!ok) return fail(ok.error());
+    for (const Port& port : parts.ports)
+        parts.devices.push_back(fmt::format("{}: {}", port.device, port.description));
     parts.publisher = Publisher::make(static_cast<unsigned>(parts.interfaces.size()),
                                       config.dataplane.neighbours, config.dataplane.routes, parts.qsbr);
     if (!parts.publisher || !parts.publisher->set_addresses(own_addresses(parts, config)))
@@ -310,8 +312,8 @@ Result<std::unique_ptr<Dataplane>, std::string> Dataplane::start(const config::C
     for (auto& worker : parts.workers) worker->links = parts.links;
     if (ok) ok = join_workers(parts, handoff_entries);
     if (!ok) return fail(ok.error());
-    parts.observer =
-        std::make_unique<CounterReader>(parts.interfaces, parts.names, parts.workers, parts.link_up.get());
+    parts.observer = std::make_unique<CounterReader>(parts.interfaces, parts.names, parts.devices,
+                                                     parts.workers, parts.link_up.get());
     if (how == Workers::launched) {
         ok = launch_workers(parts);
     } else {

@@ -21,7 +21,8 @@ struct DataplaneParts {
     rte_rcu_qsbr* qsbr = nullptr;
     std::vector<Port> ports;  // one per distinct device
     std::unique_ptr<std::atomic<bool>[]> link_up;
-    std::vector<std::string> names;  // of interfaces
+    std::vector<std::string> names;    // of interfaces
+    std::vector<std::string> devices;  // what each port is
     std::vector<std::string> warnings;
     std::vector<InterfaceInfo> interfaces;
     std::unique_ptr<Publisher> publisher;

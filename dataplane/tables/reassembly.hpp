@@ -62,6 +62,8 @@ class Reassembly {
 
     std::uint32_t num_pieces() const { return num_pieces_; }
     std::uint32_t num_datagrams() const { return num_datagrams_; }
+    /// Of num_pieces.
+    std::uint32_t bound() const { return static_cast<std::uint32_t>(nodes_.size()); }
     std::uint64_t hash(const FragmentKey& key) const;
 
     /// Bound of fragments, hence of packets, that are kept.

@@ -37,6 +37,7 @@ class WaitingRoom {
     /// is set when it is time to ask for it again.
     const Neighbour* next(std::uint64_t now_ns, bool& ask);
     std::uint32_t size() const { return num_waiting_; }
+    std::uint32_t bound() const { return static_cast<std::uint32_t>(seats_.size()); }
 
   private:
     static constexpr std::uint32_t kNil = 0xffffffff;

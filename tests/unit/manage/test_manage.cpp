@@ -86,10 +86,11 @@ class FakeProvider final : public Provider {
     }
     const config::Config& configuration() const override { return config_; }
     std::vector<InterfaceStatus> interfaces() const override {
-        InterfaceStatus inside{"inside", true, *MacAddress::parse("02:00:00:00:00:01"), 1500, {}};
+        InterfaceStatus inside{"inside", true, *MacAddress::parse("02:00:00:00:00:01"),
+                               1500,     {},   "net_tap0: driver net_tap"};
         inside.counters.received_packets = 1000;
         inside.counters.drops[static_cast<std::size_t>(Drop::hold_replaced)] = 3;
-        InterfaceStatus outside{"outside", false, *MacAddress::parse("02:00:00:00:00:02"), 1500, {}};
+        InterfaceStatus outside{"outside", false, *MacAddress::parse("02:00:00:00:00:02"), 1500, {}, ""};
         return {inside, outside};
     }
     std::vector<WorkerStatus> workers() const override {
@@ -344,6 +345,10 @@ TEST_CASE("the commands") {
         CHECK(f.run("show dns", {"192.2.0.67"}).json["dns"].empty());
         CHECK(f.run("show counters").json["counters"]["ike_refused"] == 2);
         CHECK(f.run("show interfaces").json["interfaces"][0]["mac"] == "02:00:00:00:00:01");
+        CHECK(f.run("show interfaces").json["interfaces"][0]["device"] == "net_tap0: driver net_tap");
+        CHECK(f.run("show interfaces")
+                  .text.find("inside     02:00:00:00:00:01  1500  net_tap0: driver net_tap") !=
+              std::string::npos);
         CHECK(f.run("show config").text.find("name: sg-a\n") == 0);
     }
     SECTION("explain, golden") {
@@ -440,6 +445,30 @@ TEST_CASE("every verb is answered") {
         REQUIRE(got.has_value());
         CHECK(got->text.find("not there yet") == std::string::npos);
         CHECK_FALSE(verb.help.empty());
+    }
+}
+
+TEST_CASE("a viewer sees, and changes nothing") {
+    Fixture f;
+    f.caller.role = Role::viewer;
+    const std::vector<std::string> pair{"192.1.0.65", "192.2.0.66"};
+    for (const Verb& verb : verbs()) {
+        CAPTURE(verb.name);
+        std::vector<std::string> arguments = pair;
+        arguments.resize(verb.min_arguments, "via");
+        std::optional<Response> got;
+        f.commands.run({std::string(verb.name), arguments, false}, f.caller,
+                       [&](Response r) { got = std::move(r); });
+        if (verb.role == Role::viewer) {
+            CHECK((!got.has_value() || got->status != Status::not_permitted));
+            for (std::size_t i = 0; i < f.provider.asked.size(); ++i) f.provider.asked[i].second({});
+        } else {
+            REQUIRE(got.has_value());
+            CHECK(got->status == Status::not_permitted);
+            CHECK(got->text.find(std::string(verb.name) + " is for root") == 0);
+            CHECK(f.provider.asked.empty());
+        }
+        f.provider.asked.clear();
     }
 }
 
