@@ -158,9 +158,11 @@ class Grammar {
         trace->add_option("--seconds", request->seconds, "It ends after, 1 to 3600")->capture_default_str();
         trace->fallthrough();
         trace->callback([this, request] {
-            run_ = [this, request] {
-                if (request->pair == std::vector<std::string>{"stop"})
-                    return ask_daemon(options_, "trace stop", {});
+            const bool stop = request->pair == std::vector<std::string>{"stop"};
+            if (!stop && request->pair.size() != 2)
+                throw CLI::ValidationError("trace", "needs SRC DST, or stop");
+            run_ = [this, request, stop] {
+                if (stop) return ask_daemon(options_, "trace stop", {});
                 return cli::trace(*request, options_.json, asking());
             };
         });

@@ -63,10 +63,12 @@ Outcome oegate(const Directory& directory, const std::vector<std::string>& argum
     return {WEXITSTATUS(status), contents(out), contents(err)};
 }
 
-/// Accepts one client, reads its line, gives the prepared answer.
+/// Accepts one client an answer, reads its line, gives the prepared answer.
 class FakeDaemon {
   public:
-    FakeDaemon(const std::string& path, std::string answer) : answer_(std::move(answer)) {
+    FakeDaemon(const std::string& path, std::string answer)
+        : FakeDaemon(path, std::vector{std::move(answer)}) {}
+    FakeDaemon(const std::string& path, std::vector<std::string> answers) : answers_(std::move(answers)) {
         fd_ = socket(AF_UNIX, SOCK_STREAM, 0);
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
@@ -77,28 +79,38 @@ class FakeDaemon {
     }
     ~FakeDaemon() {
         shutdown(fd_, SHUT_RDWR);
-        thread_.join();
+        if (thread_.joinable()) thread_.join();
         close(fd_);
     }
-    const std::string& request() const { return request_; }
+    const std::string& request() const { return requests_[0]; }
+    /// All of them, once each answer was given.
+    const std::vector<std::string>& requests() {
+        thread_.join();
+        return requests_;
+    }
 
   private:
     void serve() {
+        for (std::size_t i = 0; i < answers_.size(); ++i)
+            if (!serve(answers_[i], requests_[i])) return;
+    }
+    bool serve(const std::string& answer, std::string& request) {
         const int client = accept(fd_, nullptr, nullptr);
-        if (client < 0) return;
+        if (client < 0) return false;
         std::array<char, 4096> buffer;
         const ssize_t got = recv(client, buffer.data(), buffer.size(), 0);
-        if (got > 0) request_.assign(buffer.data(), static_cast<std::size_t>(got));
-        if (!answer_.empty()) {
-            [[maybe_unused]] const auto sent = send(client, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+        if (got > 0) request.assign(buffer.data(), static_cast<std::size_t>(got));
+        if (!answer.empty()) {
+            [[maybe_unused]] const auto sent = send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
         }
         while (recv(client, buffer.data(), buffer.size(), 0) > 0) {
         }
         close(client);
+        return true;
     }
     int fd_ = -1;
-    std::string answer_;
-    std::string request_;
+    std::vector<std::string> answers_;
+    std::vector<std::string> requests_{answers_.size()};
     std::thread thread_;
 };
 
@@ -186,6 +198,78 @@ TEST_CASE("a daemon's answer is printed and its status is ours") {
         const Outcome outcome = oegate(d, {"--socket", socket, "--timeout", "100", "show", "status"});
         CHECK(outcome.status == 6);
         CHECK(outcome.err == "oegate: oegated did not answer within 100 ms\n");
+    }
+}
+
+TEST_CASE("trace: asks until the daemon says that it ended") {
+    const Directory d;
+    const std::string socket = d.file("s");
+    const std::vector<std::string> answers{
+        R"({"status":0,"json":{"trace":7}})"
+        "\n",
+        R"({"status":0,"json":{"records":[{"text":"1 parse"},{"text":"1 recall"}],"next":2,"ended":false}})"
+        "\n",
+        R"({"status":0,"json":{"records":[],"next":2,"ended":true,"why":"time","lost":3}})"
+        "\n"};
+    SECTION("text") {
+        FakeDaemon daemon(socket, answers);
+        const Outcome outcome = oegate(d, {"--socket", socket, "trace", "192.1.0.65", "192.2.0.66",
+                                           "--protocol", "udp", "--count", "2", "--seconds", "5"});
+        CHECK(outcome.status == 0);
+        CHECK(outcome.out == "1 parse\n1 recall\nended: time, 3 records lost\n");
+        const auto requests = daemon.requests();
+        CHECK(contains(requests[0],
+                       R"("args":["192.1.0.65","192.2.0.66","protocol=udp","count=2","seconds=5"])"));
+        CHECK(contains(requests[0], R"("verb":"trace start")"));
+        CHECK(contains(requests[1], R"("args":["7","0"])"));
+        CHECK(contains(requests[2], R"("args":["7","2"])"));
+    }
+    SECTION("json: one document at the end") {
+        FakeDaemon daemon(socket, answers);
+        const Outcome outcome =
+            oegate(d, {"--socket", socket, "--json", "trace", "192.1.0.65", "192.2.0.66"});
+        CHECK(outcome.status == 0);
+        const auto document = nlohmann::json::parse(outcome.out);
+        CHECK(document["records"].size() == 2);
+        CHECK(document["lost"] == 3);
+    }
+    SECTION("refused") {
+        FakeDaemon daemon(socket, "{\"status\":5,\"text\":\"a trace runs\"}\n");
+        const Outcome outcome = oegate(d, {"--socket", socket, "trace", "192.1.0.65", "192.2.0.66"});
+        CHECK(outcome.status == 5);
+        CHECK(outcome.out.empty());
+        CHECK(outcome.err == "oegate: a trace runs\n");
+    }
+    SECTION("one address is not a pair") {
+        const Outcome outcome = oegate(d, {"--socket", socket, "trace", "192.1.0.65"});
+        CHECK(outcome.status == 2);
+        CHECK(outcome.out.empty());
+    }
+}
+
+TEST_CASE("capture: options become the daemon's arguments") {
+    const Directory d;
+    const std::string socket = d.file("s");
+    SECTION("of an interface") {
+        FakeDaemon daemon(socket, "{\"status\":0,\"text\":\"\"}\n");
+        CHECK(oegate(d, {"--socket", socket, "capture", "start", "monday", "--interface", "inside",
+                         "--seconds", "30"})
+                  .status == 0);
+        CHECK(contains(daemon.request(), R"("verb":"capture start")"));
+        CHECK(contains(daemon.request(), R"("args":["monday","interface=inside","seconds=30")"));
+    }
+    SECTION("of one reason") {
+        FakeDaemon daemon(socket, "{\"status\":0,\"text\":\"\"}\n");
+        CHECK(oegate(d, {"--socket", socket, "capture", "start", "a", "--drops", "esp_replayed"}).status ==
+              0);
+        CHECK(contains(daemon.request(), R"("drops=esp_replayed")"));
+    }
+    SECTION("of decrypted datagrams of a pair") {
+        FakeDaemon daemon(socket, "{\"status\":0,\"text\":\"\"}\n");
+        CHECK(oegate(d, {"--socket", socket, "capture", "start", "a", "--decrypted", "--pair", "192.1.0.65",
+                         "192.2.0.66"})
+                  .status == 0);
+        CHECK(contains(daemon.request(), R"("decrypted","pair=192.1.0.65,192.2.0.66")"));
     }
 }
 
