@@ -14,10 +14,11 @@
     X(vlan_unknown, "802.1Q tag of a VLAN that no interface has")                                            \
     X(ether_type_unknown, "neither IPv4, IPv6 nor ARP")                                                      \
     X(frame_multi_segment, "does not fit one buffer")                                                        \
+    X(frame_merged, "several TCP segments that a NIC made one (LRO): none of them can be forwarded")         \
+    X(frame_too_long, "longer than its interface's MTU")                                                     \
     X(ip_version, "version field contradicts the EtherType (RFC 1812 §5.2.2)")                               \
     X(ip_short, "shorter than its IP header or total length (RFC 1812 §5.2.2)")                              \
-    X(ip_header_length,                                                                                      \
-      "IPv4 header length wrong (RFC 1812 §5.2.2), or too long a chain of IPv6 extension headers")           \
+    X(ip_header_length, "IPv4 header length wrong (RFC 1812 §5.2.2)")                                        \
     X(ip_checksum, "IPv4 header checksum wrong (RFC 1812 §5.2.2)")                                           \
     X(ip_options, "IPv4 options, and the policy is to drop them (RFC 7126)")                                 \
     X(ip_options_malformed, "IPv4 options run past the header or contradict themselves (RFC 7126 §3)")       \
@@ -49,6 +50,7 @@
     X(icmp_implausible, "ICMP error whose MTU or quote is impossible")                                       \
     X(icmp_malformed, "ICMP message to us too short or with a wrong checksum")                               \
     X(icmp_rate_limited, "answer suppressed by the ICMP rate limit (RFC 1812 §4.3.2.8)")                     \
+    X(icmp_no_sa, "ICMP error about a datagram out of a tunnel, and no SA leads back (RFC 4301 §6.2)")       \
     X(arp_malformed, "ARP packet not Ethernet and IPv4, or too short")                                       \
     X(nd_malformed, "neighbour discovery message fails RFC 4861 §7.1")                                       \
     X(punt_ring_full, "control plane does not keep up")                                                      \

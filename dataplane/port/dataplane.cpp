@@ -189,6 +189,7 @@ std::vector<PortUse> use_ports(const DataplaneParts& parts, unsigned worker, uns
             if (interface.vlan == 0) {
                 std::memcpy(&uses[i].untagged_mac, interface.mac.bytes.data(), interface.mac.bytes.size());
                 uses[i].untagged_mac <<= 16;
+                uses[i].untagged_mtu = interface.mtu;
             }
             if (std::exchange(first, false)) uses[i].first_interface = interface.index;
         }

@@ -40,10 +40,11 @@ Transport transport_of(std::uint8_t* ip, std::size_t len) {
 
 std::uint16_t finish_burst(std::uint16_t, std::uint16_t, rte_mbuf** packets, std::uint16_t count,
                            std::uint16_t, void*) {
-    constexpr std::uint64_t kOurs = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;  // of the buffer itself
+    // Of the buffer itself, and what parse refuses; the rest are orders of who had it before.
+    constexpr std::uint64_t kKept = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_RX_LRO;
     for (std::uint16_t i = 0; i < count; ++i) {
         rte_mbuf* packet = packets[i];
-        packet->ol_flags &= kOurs;
+        packet->ol_flags &= kKept;
         if (packet->nb_segs == 1)
             complete_checksum(rte_pktmbuf_mtod(packet, std::uint8_t*), rte_pktmbuf_data_len(packet));
     }

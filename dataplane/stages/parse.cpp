@@ -155,7 +155,8 @@ bool parse_common_ipv4(const PortUse& port, rte_mbuf* packet) {
     const bool plain = (load<std::uint32_t>(frame + 12) & 0x00ffffff) == 0x00450008;  // IPv4, five words
     const bool whole = (load<Be16>(ip + 6).host() & 0x3fff) == 0;
     const bool fits = total - sizeof(Ipv4Header) <= len - kLeast;  // and not below the header
-    if (!(ours & plain & whole & fits & checksum_good(ip))) return false;
+    const bool one = (packet->ol_flags & RTE_MBUF_F_RX_LRO) == 0 && total <= port.untagged_mtu;
+    if (!(ours & plain & whole & fits & one & checksum_good(ip))) return false;
     Meta& m = meta(packet);
     begin_meta(m, port.interface_of_vlan[0], frame);
     packet->data_off = static_cast<std::uint16_t>(packet->data_off + kLink);
@@ -179,8 +180,12 @@ std::uint16_t strip_link_layer(const Worker& worker, const PortUse& port, rte_mb
     Meta& m = meta(packet);
     m = Meta{};
     m.in_interface = port.first_interface;
+    // No such datagram was sent: as one of its length it would be refused or cut, and its
+    // TCP checksum nobody has computed. We never ask for LRO; a driver may do it unasked.
+    reason = Drop::frame_merged;
+    if ((packet->ol_flags & RTE_MBUF_F_RX_LRO) != 0) return 0;
     reason = Drop::frame_multi_segment;
-    // One buffer from here on; LRO and small descriptors may leave more that fit one.
+    // One buffer from here on; small descriptors may leave more that fit one.
     if (packet->nb_segs != 1 && rte_pktmbuf_linearize(packet) != 0) return 0;
     reason = Drop::frame_short;
     const std::size_t len = rte_pktmbuf_data_len(packet);
@@ -203,6 +208,9 @@ std::uint16_t strip_link_layer(const Worker& worker, const PortUse& port, rte_mb
     m.link_broadcast = (ethernet.destination.bytes[0] & 1) != 0;
     if (!m.link_broadcast && ethernet.destination != worker.interfaces[m.in_interface].mac) return 0;
     rte_pktmbuf_adj(packet, static_cast<std::uint16_t>(link_len));
+    // A NIC drops such by itself; a device in memory hands over what a kernel was to cut.
+    reason = Drop::frame_too_long;
+    if (rte_pktmbuf_data_len(packet) > worker.interfaces[m.in_interface].mtu) return 0;
     reason = Drop::kCount;
     return ether_type;
 }

@@ -68,6 +68,7 @@ struct PortUse {
     /// MAC address of the untagged interface as a frame begins with it, shifted left by 16
     /// bits in a word of this machine; 1, which no frame has, when there is none.
     std::uint64_t untagged_mac = 1;
+    std::uint16_t untagged_mtu = 0;         // of that interface
     std::vector<std::uint16_t> interfaces;  // that share the port
     bool has_inside = false;                // one of them is
     bool up = true;                         // as this loop began

@@ -133,17 +133,18 @@ void Gateway::know_neighbours() {
     REQUIRE(tables.set_neighbour(kOutside, address("2001:db8:2::fe"), kRouter));
 }
 
-void Gateway::in(std::uint16_t interface, const Bytes& frame) {
-    in_of(parts().pool, interface, frame);
+void Gateway::in(std::uint16_t interface, const Bytes& frame, std::uint64_t flags) {
+    in_of(parts().pool, interface, frame, flags);
 }
 
-void Gateway::in_of(rte_mempool* pool, std::uint16_t interface, const Bytes& frame) {
+void Gateway::in_of(rte_mempool* pool, std::uint16_t interface, const Bytes& frame, std::uint64_t flags) {
     rte_mbuf* packet = rte_pktmbuf_alloc(pool);
     REQUIRE(packet != nullptr);
     char* room = rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size()));
     REQUIRE(room != nullptr);
     std::memcpy(room, frame.data(), frame.size());
     packet->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM;  // orders of who had it before
+    packet->ol_flags |= flags;
     REQUIRE(rte_ring_enqueue(wire(wire_of(interface)).to_gateway, packet) == 0);
 }
 

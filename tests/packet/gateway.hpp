@@ -31,9 +31,10 @@ class Gateway {
     ~Gateway();
 
     /// Puts a frame on the wire of an interface's port.
-    void in(std::uint16_t interface, const Bytes& frame);
+    /// flags: what its driver says of it (RTE_MBUF_F_RX_).
+    void in(std::uint16_t interface, const Bytes& frame, std::uint64_t flags = 0);
     /// The same for another data plane that has taken over the wires.
-    void in_of(rte_mempool* pool, std::uint16_t interface, const Bytes& frame);
+    void in_of(rte_mempool* pool, std::uint16_t interface, const Bytes& frame, std::uint64_t flags = 0);
     void in_chained(std::uint16_t interface, const Bytes& first, const Bytes& second);
     /// Everybody polls until nobody has anything to do; time stands still.
     void turn();

@@ -302,6 +302,33 @@ TEST_CASE("a frame in several buffers is put into one, when one takes it") {
     g.check_ledger();
 }
 
+TEST_CASE("a frame that a NIC merged, or longer than its interface's MTU, is dropped") {
+    Gateway g;
+    g.know_neighbours();
+    const auto whole = [](std::size_t len) { return udp({}, 1, 2, Bytes(len - 28, 9)); };
+    const auto dies = [&](const Bytes& frame, std::uint64_t flags = 0) {
+        g.in(kInside, frame, flags);
+        g.turn();
+        CHECK(g.out(kOutside).empty());
+        CHECK(g.out(kInside).empty());
+    };
+    // Two small segments in one are merged too.
+    dies(to_us(g, kIpv4, whole(200)), RTE_MBUF_F_RX_LRO);
+    dies(ethernet(g.mac(kTagged), kIpv4, whole(200), 7), RTE_MBUF_F_RX_LRO);
+    CHECK(g.drops(Drop::frame_merged) == 2);
+    dies(to_us(g, kIpv4, whole(1501)));
+    dies(ethernet(g.mac(kTagged), kIpv4, whole(1501), 7));
+    dies(to_us(g, kIpv6, udp(kV6, 1, 2, Bytes(1501 - 48, 1))));
+    CHECK(g.drops(Drop::frame_too_long) == 3);
+    CHECK(g.drops() == 5);
+    // As long as may be goes, in two over the outside MTU of 1400.
+    g.in(kInside, to_us(g, kIpv4, whole(1500)));
+    g.in(kInside, ethernet(g.mac(kTagged), kIpv4, udp({"10.7.0.2", "10.3.0.2"}, 1, 2, Bytes(1472, 9)), 7));
+    g.turn();
+    CHECK(g.out(kOutside).size() == 4);
+    g.check_ledger();
+}
+
 TEST_CASE("a frame in two buffers that none takes is dropped") {
     Gateway g;
     const Bytes good = ethernet(g.mac(kInside), 0x0800, udp({}, 1, 2, Bytes(16000, 1)));

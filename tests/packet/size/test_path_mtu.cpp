@@ -319,6 +319,7 @@ TEST_CASE("a jumbo datagram in the peer's ESP comes out whole") {
     Tunnel t;
     t.pair = {address("10.9.0.2"), address("10.3.0.2")};
     Lab lab(t);
+    lab.g.parts().interfaces[kOutside].mtu = 9000;
     const Bytes inner = udp({"10.3.0.2", "10.9.0.2"}, 7, 9, Bytes(8900, 0x33));
     lab.receive(seal(t, inner));
     const auto out = lab.g.out(kJumbo);

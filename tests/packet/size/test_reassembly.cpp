@@ -106,7 +106,7 @@ TEST_CASE("fragmented ESP is put together and opened, whatever the order") {
             CAPTURE(v6, len);
             Lab lab({}, tunnel(v6));
             const Bytes inner = lab.inner(len);
-            auto all = pieces(seal(lab.tunnel, inner), len < 200 ? 64 : 1376);
+            auto all = pieces(seal(lab.tunnel, inner), len < 200 ? 64 : 1344);
             const int order = GENERATE(0, 1, 2);
             if (order == 1) std::reverse(all.begin(), all.end());
             if (order == 2) std::rotate(all.begin(), all.begin() + 1, all.end());
@@ -131,7 +131,7 @@ TEST_CASE("the largest datagram comes through, and one byte more does not exist"
     const Bytes outer = seal(lab.tunnel, inner);
     CHECK(outer.size() <= 65535);
     CHECK(outer.size() > 65530);
-    for (const Bytes& d : pieces(outer, 1376)) lab.receive(d);
+    for (const Bytes& d : pieces(outer, 1344)) lab.receive(d);
     CHECK(lab.g.drops() == 0);
     CHECK((payload_of(lab.g.out(kInside)) == Bytes(inner.begin() + 20, inner.end())));
     CHECK(lab.g.worker().reassembly != nullptr);
@@ -144,7 +144,7 @@ TEST_CASE("two hundred large datagrams leave no large buffer behind") {
         Forged how;
         how.sequence = i;
         how.spoil = i % 2 == 0 ? 1 : 0;
-        for (const Bytes& d : pieces(seal(lab.tunnel, inner, how), 1376, static_cast<std::uint16_t>(i)))
+        for (const Bytes& d : pieces(seal(lab.tunnel, inner, how), 1344, static_cast<std::uint16_t>(i)))
             lab.receive(d);
         lab.g.out(kInside);
     }
@@ -156,7 +156,7 @@ TEST_CASE("IKE in fragments reaches control whole") {
     Lab lab;
     Bytes message(1900, 0);
     for (std::size_t i = 0; i < message.size(); ++i) message[i] = static_cast<std::uint8_t>(i * 7);
-    for (const Bytes& d : pieces(udp({"10.3.9.9", "10.2.0.1"}, 500, 500, message), 1376)) lab.receive(d);
+    for (const Bytes& d : pieces(udp({"10.3.9.9", "10.2.0.1"}, 500, 500, message), 1344)) lab.receive(d);
     const auto punts = lab.g.punts();
     REQUIRE(punts.size() == 1);
     CHECK(punts[0].kind == Punt::Kind::ike);
@@ -164,7 +164,7 @@ TEST_CASE("IKE in fragments reaches control whole") {
     // A wrong checksum shows only now.
     Bytes wrong = udp({"10.3.9.9", "10.2.0.1"}, 500, 500, message);
     wrong.back() ^= 1;
-    for (const Bytes& d : pieces(wrong, 1376, 7)) lab.receive(d);
+    for (const Bytes& d : pieces(wrong, 1344, 7)) lab.receive(d);
     CHECK(lab.g.drops(Drop::udp_malformed) == 1);
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("a whole IPv6 datagram behind a Fragment header needs no other") {
 
 TEST_CASE("exact duplicates are tolerated, others refuse the datagram") {
     Lab lab;
-    const auto all = pieces(seal(lab.tunnel, lab.inner(3000)), 1376);
+    const auto all = pieces(seal(lab.tunnel, lab.inner(3000)), 1344);
     REQUIRE(all.size() == 3);
     SECTION("the same fragment twice") {
         lab.receive(all[0]);
@@ -222,10 +222,10 @@ TEST_CASE("impossible fragments die alone") {
         CAPTURE(v6);
         Lab lab({}, tunnel(v6));
         const Bytes whole = seal(lab.tunnel, lab.inner(3000));
-        const auto all = pieces(whole, 1376);
+        const auto all = pieces(whole, 1344);
         lab.receive(all[0]);
-        lab.receive(piece(whole, 1376, 0, true));   // no bytes
-        lab.receive(piece(whole, 1376, 12, true));  // not a multiple of 8, and more to come
+        lab.receive(piece(whole, 1344, 0, true));   // no bytes
+        lab.receive(piece(whole, 1344, 12, true));  // not a multiple of 8, and more to come
         CHECK(lab.g.drops(Drop::reassembly_malformed) == 2);
         lab.receive(all[1]);
         lab.receive(all[2]);
@@ -243,7 +243,7 @@ TEST_CASE("congestion on a fragment is congestion of the datagram") {
     Bytes inner = lab.inner(2000);
     inner[1] = 2;
     inner = summed(inner);
-    auto all = pieces(seal(lab.tunnel, inner), 1376);
+    auto all = pieces(seal(lab.tunnel, inner), 1344);
     REQUIRE(all.size() == 2);
     SECTION("one of them says so") {
         lab.receive(with_ecn(all[0], 2));
@@ -263,7 +263,7 @@ TEST_CASE("what stays a fragment dies in time, and its sender is told") {
     config::Dataplane d;
     d.reassembly_timeout = std::chrono::seconds(15);
     Lab lab({.dataplane = d});
-    const auto all = pieces(seal(lab.tunnel, lab.inner(3000)), 1376);
+    const auto all = pieces(seal(lab.tunnel, lab.inner(3000)), 1344);
     lab.receive(all[0]);
     lab.receive(all[1]);
     lab.g.pass_time(14'999'000'000);
@@ -299,14 +299,14 @@ TEST_CASE("bounds: datagrams of one source, and off altogether") {
     SECTION("switched off") {
         d.reassemblies = 0;
         Lab lab({.dataplane = d});
-        lab.receive(pieces(seal(lab.tunnel, lab.inner(3000)), 1376)[0]);
-        lab.receive(pieces(udp({"10.3.9.9", "10.2.0.1"}, 500, 500, Bytes(1900)), 1376)[0]);
+        lab.receive(pieces(seal(lab.tunnel, lab.inner(3000)), 1344)[0]);
+        lab.receive(pieces(udp({"10.3.9.9", "10.2.0.1"}, 500, 500, Bytes(1900)), 1344)[0]);
         CHECK(lab.g.drops(Drop::esp_fragment) == 1);
         CHECK(lab.g.drops(Drop::own_fragment) == 1);
     }
     SECTION("only ESP and UDP are put together") {
         Lab lab;
-        for (const Bytes& p : pieces(icmp({"10.3.9.9", "10.2.0.1"}, 8, 0, Bytes(2000)), 1376)) lab.receive(p);
+        for (const Bytes& p : pieces(icmp({"10.3.9.9", "10.2.0.1"}, 8, 0, Bytes(2000)), 1344)) lab.receive(p);
         CHECK(lab.g.drops(Drop::own_fragment) == 2);
     }
 }
@@ -322,7 +322,7 @@ TEST_CASE("fragments of a datagram meet at one worker, whole it goes to its SA's
         for (std::uint16_t id = 1; id <= 40; ++id) {
             Forged how;
             how.sequence = id;
-            for (const Bytes& d : pieces(seal(t, lab.inner(3000), how), 1376, id)) lab.receive(d);
+            for (const Bytes& d : pieces(seal(t, lab.inner(3000), how), 1344, id)) lab.receive(d);
         }
         CHECK(lab.g.out(kInside).size() == 120);
         CHECK(lab.g.drops() == 0);
