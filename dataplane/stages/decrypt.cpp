@@ -6,6 +6,7 @@
 #include "net/checksum.hpp"
 #include "net/headers.hpp"
 #include "stages/expire.hpp"
+#include "stages/icmp_quote.hpp"
 #include "stages/ip_options.hpp"
 #include "stages/parse.hpp"
 #include "stages/ways.hpp"
@@ -110,6 +111,18 @@ bool selected(const Pair& inner, const InboundSa& sa) {
            same_bits(inner.destination, sa.pair.destination, sa.destination_bits);
 }
 
+/// RFC 4301 §6.2: an ICMP error from a router behind the peer, about a datagram that went
+/// out to this SA's peer, for whoever sent that.
+[[gnu::cold]] bool is_error_for(const InboundSa& sa, rte_mbuf* packet) {
+    const Meta& m = meta(packet);
+    const auto icmp = m.family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6;
+    if (static_cast<Protocol>(m.protocol) != icmp || m.later_fragment) return false;
+    const auto about = quoted_pair(
+        {data(packet) + m.header_len, static_cast<std::size_t>(rte_pktmbuf_data_len(packet) - m.header_len)},
+        m.family);
+    return about && about->source == m.pair.destination && selected(about->reversed(), sa);
+}
+
 Drop mismatch(Worker& worker, const Pair& inner, const InboundSa& sa) {
     if (worker.security->mismatch_tokens.take(worker.now_ns)) {
         Sad& sad = worker.security->sad;
@@ -148,8 +161,9 @@ Drop unwrap(Worker& worker, rte_mbuf* packet, InboundSa& sa, const esp::Job& job
     m.next_hop = kNoNextHop;
     m.family = family;
     if (parse_datagram(packet) != Drop::kCount) return Drop::esp_inner_invalid;
-    if (!selected(m.pair, sa)) return mismatch(worker, m.pair, sa);
-    m.way = sa.selectors_exact ? way_inside(worker, sa) : Way{};
+    const bool of_pair = selected(m.pair, sa);
+    if (!of_pair && !is_error_for(sa, packet)) return mismatch(worker, m.pair, sa);
+    m.way = of_pair && sa.selectors_exact ? way_inside(worker, sa) : Way{};
     return set_ecn(data(packet), family, outer_ecn) ? Drop::kCount : Drop::esp_congestion;
 }
 

@@ -49,11 +49,10 @@ bool is_icmp_error(const rte_mbuf* packet) {
     return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
-/// RFC 1812 §4.3.2.7, RFC 4443 §2.4 (e). An error about a datagram that came out of
-/// an SA would carry protected bytes in the clear, so there is none.
+/// RFC 1812 §4.3.2.7, RFC 4443 §2.4 (e).
 bool may_answer(const rte_mbuf* packet, IcmpError error) {
     const Meta& m = meta(packet);
-    if (m.origin != Origin::received) return false;
+    if (m.origin != Origin::received && m.origin != Origin::decrypted) return false;
     if (m.later_fragment || is_icmp_error(packet)) return false;
     const Address& source = m.pair.source;
     if (source.is_unspecified() || source.is_multicast() || source.is_loopback()) return false;
@@ -62,16 +61,26 @@ bool may_answer(const rte_mbuf* packet, IcmpError error) {
 }
 
 /// Own address to answer from: of the interface it came in on, else any of that
-/// family; a link-local one only for link-local askers.
+/// family; a link-local one only for link-local askers. A tunnel ends inside: to what came
+/// out of it we are the interface that it was to leave by, else any inside.
 const Address* source_for(const Worker& worker, const Meta& m) {
-    const auto fits = [&m](const Address& a) {
-        return a.family() == m.family && (a.is_ipv4() || a.is_link_local() == m.pair.source.is_link_local());
+    const bool tunnel = m.origin == Origin::decrypted;
+    const auto address_of = [&](std::uint16_t interface) -> const Address* {
+        for (const Address& a : worker.own->of(interface))
+            if (a.family() == m.family && (a.is_ipv4() || a.is_link_local() == m.pair.source.is_link_local()))
+                return &a;
+        return nullptr;
     };
-    for (const Address& a : worker.own->of(m.in_interface))
-        if (fits(a)) return &a;
+    const auto inside = [&](std::uint16_t i) { return worker.interfaces[i].role == InterfaceRole::inside; };
+    const std::uint16_t best = tunnel ? m.out_interface : m.in_interface;
+    if (!tunnel || inside(best))
+        if (const Address* a = address_of(best)) return a;
+    if (tunnel)
+        for (const InterfaceInfo& interface : worker.interfaces)
+            if (inside(interface.index))
+                if (const Address* a = address_of(interface.index)) return a;
     for (const InterfaceInfo& interface : worker.interfaces)
-        for (const Address& a : worker.own->of(interface.index))
-            if (fits(a)) return &a;
+        if (const Address* a = address_of(interface.index)) return a;
     return nullptr;
 }
 
@@ -140,6 +149,7 @@ rte_mbuf* make_error(Worker& worker, const rte_mbuf* offender, IcmpError error, 
     Meta& m = meta(answer);
     m.origin = Origin::generated;
     m.in_interface = about.in_interface;
+    m.dont_fragment = !v4;
     finish_header(worker, answer, pair, v4 ? Protocol::icmp : Protocol::icmpv6);
     return answer;
 }
@@ -167,10 +177,11 @@ void refuse(Worker& worker, rte_mbuf* packet, Drop reason, IcmpError error, std:
     if (may_answer(packet, error)) {
         worker.ledger.generated.add();
         const std::uint16_t interface = meta(packet).in_interface;
-        if (worker.generated.room() == 0 || !may_send(worker, meta(packet).pair.source)) {
+        Burst& out = meta(packet).origin == Origin::decrypted ? worker.answers : worker.generated;
+        if (out.room() == 0 || !may_send(worker, meta(packet).pair.source)) {
             count_drop(worker, interface, Drop::icmp_rate_limited);
         } else if (rte_mbuf* answer = make_error(worker, packet, error, mtu); answer != nullptr) {
-            worker.generated.push(answer);
+            out.push(answer);
         } else {
             count_drop(worker, interface, Drop::no_buffer);
         }

@@ -1,6 +1,7 @@
 // ICMP and ICMPv6 that we originate: errors where RFC 1812 §4.3.2.7 and RFC 4443
 // §2.4 allow them, rate-limited, and echo replies. Replies and errors go to
-// Worker::generated, which the loop routes, resolves and transmits.
+// Worker::generated, which the loop routes, resolves and transmits; errors about what
+// came out of a tunnel to Worker::answers, which go back through it (answer.cpp).
 #pragma once
 
 #include "worker/worker.hpp"

@@ -79,7 +79,29 @@ Result<TooBig, QuoteError> read_ipv6(ByteView message) {
     return TooBig{source, destination, *spi, static_cast<std::uint16_t>(mtu)};
 }
 
+/// Destination unreachable, time exceeded, parameter problem, and too big.
+bool is_error(std::uint8_t type, Family family) {
+    if (family == Family::ipv4) return type == 3 || type == 11 || type == 12;
+    return type >= 1 && type <= 4;
+}
+
 }  // namespace
+
+std::optional<Pair> quoted_pair(ByteView message, Family family) {
+    const bool v4 = family == Family::ipv4;
+    if (message.size() < sizeof(IcmpHeader) + (v4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header)) ||
+        !is_error(message[0], family))
+        return std::nullopt;
+    const ByteView quote = message.subspan(sizeof(IcmpHeader));
+    if (quote[0] >> 4 != (v4 ? 4 : 6)) return std::nullopt;
+    const Pair pair = v4 ? Pair{*Address::from_wire(at<Ipv4Header>(quote, 0).source),
+                                *Address::from_wire(at<Ipv4Header>(quote, 0).destination)}
+                         : Pair{*Address::from_wire(at<Ipv6Header>(quote, 0).source),
+                                *Address::from_wire(at<Ipv6Header>(quote, 0).destination)};
+    // An IPv4 address mapped into IPv6 is on no wire.
+    if (pair.source.family() != family || pair.destination.family() != family) return std::nullopt;
+    return pair;
+}
 
 Result<TooBig, QuoteError> read_too_big(ByteView message, Family family) {
     if (message.size() < sizeof(IcmpHeader)) return fail(QuoteError::implausible);

@@ -1,5 +1,6 @@
-// What an ICMP "too big" about one of our outer datagrams says: its MTU, and the outer
-// header that it quotes (RFC 792, RFC 1191 §4, RFC 4443 §3.2). Pure; called by path_mtu.
+// What ICMP errors quote: in a "too big" about one of our outer datagrams its MTU and the
+// outer header (RFC 792, RFC 1191 §4, RFC 4443 §3.2), in errors inside a tunnel the pair
+// that they are about (RFC 4301 §6.2). Pure; called by path_mtu, answer and decrypt.
 // Anybody can send such a message: nothing of it is believed here.
 #pragma once
 
@@ -26,5 +27,9 @@ enum class QuoteError : std::uint8_t {
 /// message: a whole ICMP or ICMPv6 message whose type and checksum are right. family:
 /// of the header that carried it.
 Result<TooBig, QuoteError> read_too_big(ByteView message, Family family);
+
+/// Source and destination of the datagram that an ICMP or ICMPv6 error is about. Nothing
+/// for any other message (a redirect is none), and for one that quotes less than a header.
+std::optional<Pair> quoted_pair(ByteView message, Family family);
 
 }  // namespace oegate

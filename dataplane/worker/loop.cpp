@@ -367,6 +367,12 @@ bool process_handed(Worker& worker) {
                 case Resume::transmit:
                     transmit_frame(worker, packet);
                     break;
+                case Resume::answer:
+                    if (worker.answers.room() == 0)
+                        drop(worker, packet, Drop::icmp_rate_limited);
+                    else
+                        worker.answers.push(packet);
+                    break;
                 case Resume::none:
                     drop(worker, packet, Drop::own_unserved);
                     break;
@@ -398,6 +404,12 @@ bool send_from_control(Worker& worker) {
 
 /// Our own ICMP. About these no ICMP is made, so one pass empties it.
 void send_generated(Worker& worker) {
+    if (!worker.answers.empty()) [[unlikely]] {
+        worker.lanes.encrypt.clear();
+        find_way_back(worker, worker.answers, worker.lanes.encrypt);
+        look_up_routes(worker, worker.lanes.encrypt);
+        protect(worker, worker.lanes.encrypt);
+    }
     look_up_routes(worker, worker.generated);
     send(worker, worker.generated);
     worker.generated.clear();

@@ -40,6 +40,11 @@ void claim(Worker&, Burst& datagrams, Burst& esp);
 /// `parse_datagram` (stages/parse.hpp), selectors checked; or is dropped.
 void decrypt(Worker&, Burst& in, Burst& out);
 
+/// Our ICMP errors about datagrams that came out of a tunnel: each goes to `encrypt` with
+/// the SA of the return traffic (RFC 4301 §6.2) in Meta::sa, to the worker that knows or
+/// has that SA, or is dropped as icmp_no_sa. Empties `answers`.
+void find_way_back(Worker&, Burst& answers, Burst& encrypt);
+
 /// Clear text that came in from outside and will leave inside: filters in place
 /// (architecture.md, "Clear text from outside to inside").
 void screen_inbound_clear(Worker&, Burst&);

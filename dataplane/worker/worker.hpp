@@ -159,6 +159,7 @@ struct alignas(64) Worker {
 
     // Datagrams that stages make on the side; the loop sends them on.
     Burst generated;         // our ICMP: routed, resolved, transmitted
+    Burst answers;           // our ICMP errors about what came out of a tunnel: back through it
     Burst released_pass;     // out of hold, to leave in the clear
     Burst released_encrypt;  // out of hold, Meta::sa set
 
