@@ -17,15 +17,16 @@ bytes() { # FIRST COUNT: hexadecimal, counting up
         i=$((i + 1))
     done
 }
+# flag icmp: errors that quote what an SA's other direction carried are taken (RFC 4301 §6.2).
 tunnel() { # SLOT SRC DST KEY_BYTES: DST is ours
     first=$((16 * ($1 + 1)))
     to_us=0x$(bytes $first $4)aabbcc$(printf %02x $first)
     from_us=0x$(bytes $((first + 8)) $4)aabbcc$(printf %02x $((first + 8)))
     ip xfrm state add src 192.1.1.4 dst 192.1.1.6 proto esp spi $((0x2000 + $1)) reqid $1 mode tunnel \
-        replay-window 64 aead 'rfc4106(gcm(aes))' $to_us 128 sel src $2 dst $3
+        replay-window 64 flag icmp aead 'rfc4106(gcm(aes))' $to_us 128 sel src $2 dst $3
     ip xfrm state add src 192.1.1.6 dst 192.1.1.4 proto esp spi $((0x01000000 + $1)) reqid $1 mode tunnel \
         aead 'rfc4106(gcm(aes))' $from_us 128 sel src $3 dst $2
-    ip xfrm policy add src $2 dst $3 dir in tmpl src 192.1.1.4 dst 192.1.1.6 proto esp reqid $1 mode tunnel
+    ip xfrm policy add src $2 dst $3 dir in flag icmp tmpl src 192.1.1.4 dst 192.1.1.6 proto esp reqid $1 mode tunnel
     ip xfrm policy add src $3 dst $2 dir out tmpl src 192.1.1.6 dst 192.1.1.4 proto esp reqid $1 mode tunnel
 }
 tunnel 0 192.1.0.65 192.3.0.68 16

@@ -5,20 +5,7 @@
 # shellcheck shell=bash disable=SC2154
 . "$root/tests/interop/uml.sh"
 
-host alice
-host sg
-host oe-dave
-wire alice eth0 sg inside
-wire sg outside oe-dave eth0
-ip -n alice link set eth0 address 02:00:00:00:00:65
-ip -n sg link set inside address 02:00:00:00:0a:01
-ip -n sg link set outside address 02:00:00:00:0a:04
-ip -n alice addr add 192.1.0.65/24 dev eth0
-ip -n alice addr add 2001:db8:a::65/64 dev eth0 nodad
-ip -n alice neigh add 192.1.0.1 lladdr 02:00:00:00:0a:01 dev eth0 nud permanent
-ip -n alice neigh add 2001:db8:a::1 lladdr 02:00:00:00:0a:01 dev eth0 nud permanent
-ip -n alice route add default via 192.1.0.1
-ip -n alice route add default via 2001:db8:a::1
+esp_lab
 
 # SLOT ALICE DAVE SUITE ESN UDP OUTER: each suite with ESN and without, then its forms.
 mkdir -p "$out/dave"
@@ -48,40 +35,42 @@ row() {
     done
 } >"$out/dave/tunnels"
 
-ip netns exec oe-dave timeout 150 tcpdump -Un -i eth0 -w "$out/outside.pcap" 2>/dev/null &
 boot dave eth0 "$root/tests/interop/esp-uml-suites-setup.sh"
 expect "states that the peer's kernel has" "$((2 * $(wc -l <"$out/dave/tunnels")))" \
     "$(guest 10 'ip xfrm state count' | grep -o '[0-9]*' | head -1)"
-mkfifo "$out/hold-open"
-ip netns exec sg timeout 150 "$build/tests/interop/static_gateway" net_af_xdp0,iface=inside \
-    net_af_xdp1,iface=outside 02:00:00:00:00:65 02:00:00:00:0d:01 "$out/dave/tunnels" \
-    <"$out/hold-open" >"$out/gateway" 2>"$out/gateway.log" &
-gateway=$!
-exec 7>"$out/hold-open"
-wait_for 20 grep -q ready "$out/gateway" || { cat "$out/gateway.log"; exit 1; }
+static_gateway "$out/dave/tunnels"
 
-answered() { sed -n 's/.*bytes from .*icmp_seq=\([0-9]*\) .*/\1/p' | paste -sd' '; }
 from_alice() { ip netns exec alice ping -n -i 0.02 -W 2 -c 2 "$@" | answered; }
 
-# The guest's pings are one command: a guest answers slowly.
-guest 60 'while read -r slot alice dave rest; do
-    echo "$slot $(ping -n -i 0.02 -W 2 -c 2 -s 801 -I $dave $alice | grep -c "bytes from")"
+# The guest's pings are one command: a guest answers slowly. 4000 bytes are cut after
+# encryption by the kernel, in UDP and over IPv6 too.
+guest 80 'while read -r slot alice dave suite esn udp outer; do
+    for size in 801 4000; do
+        [ $size = 4000 ] && [ $udp$outer = 04 ] && continue
+        [ $size = 4000 ] && ping -n -W 1 -c 1 -s $size -I $dave $alice >/dev/null # Alice learns the inner MTU
+        echo "$slot $size $(ping -n -i 0.02 -W 2 -c 2 -s $size -I $dave $alice | grep -c "bytes from")"
+    done
 done </mnt/out/tunnels' >"$out/from-dave"
 while read -r slot _ dave suite esn udp outer; do
     form="$suite, ESN $esn, UDP $udp, IPv$outer outside, $dave"
     for size in 3 1201; do
         expect "Alice to Dave, $size bytes, $form" "1 2" "$(from_alice -s $size "$dave" || true)"
     done
-    expect "Dave to Alice, $form" "$slot 2" "$(grep "^$slot " "$out/from-dave")"
+    expect "Dave to Alice, 801 bytes, $form" "$slot 801 2" "$(grep "^$slot 801 " "$out/from-dave")"
+    [ "$udp$outer" != 04 ] || continue
+    from_alice -s 4000 "$dave" >/dev/null || true # she learns the inner MTU
+    expect "Alice to Dave, 4000 bytes, $form" "1 2" "$(from_alice -s 4000 "$dave" || true)"
+    expect "Dave to Alice, 4000 bytes, $form" "$slot 4000 2" "$(grep "^$slot 4000 " "$out/from-dave")"
 done <"$out/dave/tunnels"
 
 expect "errors counted by the peer's kernel" "" "$(guest 10 "awk '\$2 > 0' /proc/net/xfrm_stat" | paste -sd' ')"
-exec 7>&-
-wait $gateway || true
-expect "the gateway ended by itself" 2 "$(grep -c transmitted "$out/gateway")"
-expect "drops at the gateway" "" "$(grep ^drop "$out/gateway" | grep -v ' ip_multicast ' | paste -sd';')"
-expect "clear text of the inner pairs outside" 0 \
-    "$(tcpdump -nr "$out/outside.pcap" 'host 192.1.0.65 or net 2001:db8:a::/64' 2>/dev/null | wc -l)"
+static_gateway_ends
+expect "drops at the gateway" "" "$(grep ^drop "$out/gateway" | grep -v ' too_big \| ip_multicast ' | paste -sd';')"
+expect "clear text of the inner pairs outside" 0 "$(on_wire 'host 192.1.0.65 or net 2001:db8:a::/64')"
 expect_ok "packets in UDP outside" sh -c \
     "tcpdump -nr '$out/outside.pcap' udp port 4500 2>/dev/null | grep -q UDP-encap"
+expect "fragments of UDP from the kernel" true \
+    "$([ "$(on_wire 'ether src 02:00:00:00:0d:01 and proto 17 and ip[6:2] & 0x3fff != 0')" -gt 50 ] && echo true)"
+expect "fragments of IPv6 from the kernel" true \
+    "$([ "$(on_wire 'ether src 02:00:00:00:0d:01 and ip6[6] = 44')" -gt 50 ] && echo true)"
 halt_guest

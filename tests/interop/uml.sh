@@ -36,3 +36,47 @@ halt_guest() {
     touch "$guest_dir/halt"
     wait_for 10 sh -c "! kill -0 $guest_pid 2>/dev/null" || kill -9 "$guest_pid" 2>/dev/null || true
 }
+
+# esp_lab: Alice behind a gateway without a control plane (static_gateway.cpp), and a
+# cable to the kernel's ESP.
+#
+#   alice ── sg ════ oe-dave (User-Mode Linux, kernel ESP)
+esp_lab() {
+    host alice
+    host sg
+    host oe-dave
+    wire alice eth0 sg inside
+    wire sg outside oe-dave eth0
+    ip -n alice link set eth0 address 02:00:00:00:00:65
+    ip -n sg link set inside address 02:00:00:00:0a:01
+    ip -n sg link set outside address 02:00:00:00:0a:04
+    ip -n alice addr add 192.1.0.65/24 dev eth0
+    ip -n alice addr add 2001:db8:a::65/64 dev eth0 nodad
+    ip -n alice neigh add 192.1.0.1 lladdr 02:00:00:00:0a:01 dev eth0 nud permanent
+    ip -n alice neigh add 2001:db8:a::1 lladdr 02:00:00:00:0a:01 dev eth0 nud permanent
+    ip -n alice route add default via 192.1.0.1
+    ip -n alice route add default via 2001:db8:a::1
+    ip netns exec oe-dave timeout 170 tcpdump -Un -i eth0 -w "$out/outside.pcap" 2>/dev/null &
+}
+
+# static_gateway [TUNNELS]: starts it; static_gateway_ends lets it end. What it counted is
+# then in $out/gateway.
+static_gateway() {
+    mkfifo "$out/hold-open"
+    ip netns exec sg timeout 170 "$build/tests/interop/static_gateway" net_af_xdp0,iface=inside \
+        net_af_xdp1,iface=outside 02:00:00:00:00:65 02:00:00:00:0d:01 "$@" \
+        <"$out/hold-open" >"$out/gateway" 2>"$out/gateway.log" &
+    gateway=$!
+    exec 7>"$out/hold-open"
+    wait_for 20 grep -q ready "$out/gateway" || { cat "$out/gateway.log"; exit 1; }
+}
+static_gateway_ends() {
+    exec 7>&-
+    wait "$gateway" || true
+    expect "the gateway ended by itself" 2 "$(grep -c transmitted "$out/gateway")"
+}
+
+# answered: of a ping's output, which requests were answered.
+answered() { sed -n 's/.*bytes from .*icmp_seq=\([0-9]*\) .*/\1/p' | paste -sd' '; }
+# on_wire FILTER: packets of the cable outside, as tcpdump counts them.
+on_wire() { tcpdump -nr "$out/outside.pcap" "$1" 2>/dev/null | wc -l; }
