@@ -136,10 +136,10 @@ Drop mismatch(Worker& worker, const Pair& inner, const InboundSa& sa) {
 Way way_inside(const Worker& worker, InboundSa& sa) {
     if (sa.way.generation != worker.generation) [[unlikely]] {
         const Way found = find_way_inside(worker, sa.pair);
-        sa.way = {found.adjacency, found.generation == Way::kUnknown ? 0 : worker.generation};
+        sa.way = {found.adjacency, 0, found.generation == Way::kUnknown ? 0 : worker.generation};
         return found;
     }
-    return {static_cast<std::uint16_t>(sa.way.adjacency), static_cast<std::uint16_t>(worker.way_generation)};
+    return {sa.way.adjacency, static_cast<std::uint16_t>(worker.way_generation)};
 }
 
 /// Cuts everything but the inner datagram off and checks it; TFC padding behind it goes

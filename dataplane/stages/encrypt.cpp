@@ -38,22 +38,19 @@ Inner inspect(const std::uint8_t* at, Family family) {
     return {static_cast<std::uint8_t>(at[0] << 4 | at[1] >> 4), static_cast<std::uint8_t>(Protocol::ipv6)};
 }
 
-/// The way of the SA's datagrams, asked for again whenever the tables have changed.
-Way way_of(const Worker& worker, OutboundSa& sa, const Address& remote) {
-    if (sa.way.generation != worker.generation) [[unlikely]] {
-        const Way found = find_way(worker, remote);
-        sa.way = {found.adjacency, found.generation == Way::kUnknown ? 0 : worker.generation};
-        return found;
-    }
-    return {static_cast<std::uint16_t>(sa.way.adjacency), static_cast<std::uint16_t>(worker.way_generation)};
+/// The way of the SA's datagrams, as inner_mtu found it in this loop.
+Way way_of(const Worker& worker, const OutboundSa& sa) {
+    if (sa.way.generation != worker.generation) [[unlikely]]
+        return {};
+    return {sa.way.adjacency, static_cast<std::uint16_t>(worker.way_generation)};
 }
 
 /// What the outer datagram is to the stages behind us: every field that is not so already.
-void describe(const Worker& worker, Meta& m, OutboundSa& sa, bool dont_fragment) {
+void describe(const Worker& worker, Meta& m, const OutboundSa& sa, bool dont_fragment) {
     esp::set_outer_pair(sa.outer, m.pair);
     m.hash = 0;
     m.next_hop = kNoNextHop;
-    m.way = way_of(worker, sa, m.pair.destination);
+    m.way = way_of(worker, sa);
     m.link_broadcast = m.fragment = m.later_fragment = false;
     m.source_port = m.destination_port = 0;
     m.header_len = static_cast<std::uint16_t>(esp::outer_header_len(sa.outer.family));
@@ -131,10 +128,16 @@ void finish(rte_mbuf* packet) {
 
 }  // namespace
 
-std::uint16_t inner_mtu(const Worker& worker, SaRef ref, std::uint16_t out_mtu) {
-    const OutboundSa* sa = std::as_const(worker.security->sad).outbound(ref);
+std::uint16_t inner_mtu(Worker& worker, SaRef ref) {
+    OutboundSa* sa = worker.security->sad.outbound(ref);
     if (sa == nullptr) return 0;
-    const std::uint16_t mtu = sa->mtu != 0 && sa->mtu < out_mtu ? sa->mtu : out_mtu;
+    if (sa->way.generation != worker.generation) [[unlikely]] {
+        const Address remote = esp::outer_pair(sa->outer).destination;
+        const Way found = find_way(worker, remote);
+        sa->way = {found.adjacency, mtu_towards(worker, remote),
+                   found.generation == Way::kUnknown ? 0 : worker.generation};
+    }
+    const std::uint16_t mtu = sa->mtu != 0 && sa->mtu < sa->way.mtu ? sa->mtu : sa->way.mtu;
     // As esp::inner_mtu says, from what the SA holds; alignments are powers of two.
     const unsigned fixed = unsigned{sa->outer.len} + sa->front_len + sa->icv_len;
     if (mtu < fixed + sa->alignment) return 0;

@@ -89,17 +89,15 @@ void clamp_mss(rte_mbuf* packet, std::uint16_t inner_mtu) {
     lower_mss(tcp, static_cast<std::uint16_t>(inner_mtu - headers));
 }
 
-void clamp_mss_inbound(const Worker& worker, rte_mbuf* packet) {
+void clamp_mss_inbound(Worker& worker, rte_mbuf* packet) {
     if (tcp_of(packet).empty()) return;
     const Meta& m = meta(packet);
-    // The outer datagram came in where ours go out.
-    const std::uint16_t mtu = worker.interfaces[m.in_interface].mtu;
-    std::uint16_t room = static_cast<std::uint16_t>(mtu - kMostOverhead);
+    // Without an SA of ours yet: the outer datagram came in where ours will go out.
+    std::uint16_t room = static_cast<std::uint16_t>(worker.interfaces[m.in_interface].mtu - kMostOverhead);
     const FlowCache& flows = worker.security->flows;
     const std::uint32_t flow = flows.find(m.pair.reversed());
     if (flow != FlowCache::kNone && flows.entry(flow).state == FlowState::encrypt)
-        if (const std::uint16_t known = inner_mtu(worker, flows.entry(flow).sa(), mtu); known != 0)
-            room = known;
+        if (const std::uint16_t known = inner_mtu(worker, flows.entry(flow).sa()); known != 0) room = known;
     clamp_mss(packet, room);
 }
 

@@ -20,6 +20,6 @@ bool is_syn(rte_mbuf* packet);
 void clamp_mss(rte_mbuf* packet, std::uint16_t inner_mtu);
 
 /// A datagram out of a tunnel: clamped to what the way back takes.
-void clamp_mss_inbound(const Worker&, rte_mbuf* packet);
+void clamp_mss_inbound(Worker&, rte_mbuf* packet);
 
 }  // namespace oegate

@@ -23,6 +23,12 @@ Way find_way(const Worker& worker, const Address& destination) {
     return way_by(worker, adjacency_of(worker, next_hop, destination));
 }
 
+std::uint16_t mtu_towards(const Worker& worker, const Address& destination) {
+    const std::uint32_t next_hop = worker.routes->lookup(destination);
+    if (next_hop == kNoNextHop) return 0xffff;
+    return worker.interfaces[worker.routes->next_hop(next_hop).interface].mtu;
+}
+
 Way find_way_inside(const Worker& worker, const Pair& pair) {
     if (!is_transit(worker, pair)) return {};
     const Way way = find_way(worker, pair.destination);

@@ -14,6 +14,10 @@ std::uint32_t adjacency_of(const Worker&, std::uint32_t next_hop, const Address&
 /// when there is no route, or the neighbour is not resolved.
 Way find_way(const Worker&, const Address& destination);
 
+/// MTU of the interface that datagrams to `destination` leave by; the most there is when
+/// nothing leads there, which the long way says.
+std::uint16_t mtu_towards(const Worker&, const Address& destination);
+
 /// For datagrams of this pair that come out of a tunnel: screened, routed, and leaving
 /// inside. Unknown when any of that refuses them or they are for us: the long way says
 /// which, for each of them.

@@ -24,7 +24,8 @@ enum class SaState : std::uint8_t { free, live, dead };
 /// A way out of the gateway that was found before: the neighbour that it leads to, valid
 /// as long as the published tables have this generation. 0: none is known.
 struct CachedWay {
-    std::uint32_t adjacency = 0;
+    std::uint16_t adjacency = 0;
+    std::uint16_t mtu = 0;  // outbound: of the interface, whether or not the neighbour is known
     std::uint32_t generation = 0;
 };
 

@@ -127,7 +127,7 @@ void protect(Worker& worker, Burst& inner) {
     const AtStage at(worker, Stage::fit, inner);
     for (rte_mbuf* packet : inner) {
         const Meta& m = meta(packet);
-        const std::uint16_t room = inner_mtu(worker, m.sa, worker.interfaces[m.out_interface].mtu);
+        const std::uint16_t room = inner_mtu(worker, m.sa);
         const std::uint16_t mtu = m.family == Family::ipv6 ? std::max(room, kMinMtuIpv6) : room;
         if (static_cast<Protocol>(m.protocol) == Protocol::tcp && worker.interfaces[m.in_interface].mss_clamp)
             clamp_mss(packet, mtu);

@@ -22,9 +22,11 @@ std::size_t security_memory(const config::Config&);
 /// set), in hold, or is dropped.
 void policy(Worker&, Burst& in, Burst& pass, Burst& encrypt);
 
-/// Largest inner datagram that fits the outbound SA when the outer datagram may be
-/// out_mtu bytes long; 0 when there is no such SA (encrypt then drops it as sa_missing).
-std::uint16_t inner_mtu(const Worker&, SaRef, std::uint16_t out_mtu);
+/// Largest inner datagram that fits the outbound SA: by its path's MTU and by that of the
+/// interface that its outer datagrams leave by, wherever the inner route leads. 0 when there
+/// is no such SA (encrypt then drops it as sa_missing). Finds the SA's way again when the
+/// tables have changed; encrypt relies on that.
+std::uint16_t inner_mtu(Worker&, SaRef);
 
 /// Each becomes an outer ESP datagram in `out`, its Meta describing the outer header
 /// (Origin::encrypted, next_hop to be found again), or is dropped.

@@ -80,8 +80,8 @@ config::Config Gateway::configuration(const Options& options) {
                               {own("10.2.0.1", "10.2.0.0/24"), own("2001:db8:2::1", "2001:db8:2::/64")}};
     c.interfaces[kTagged] = {"tagged", InterfaceRole::inside,           "net_ring_inside", 7,
                              1500,     {own("10.7.0.1", "10.7.0.0/24")}};
-    c.interfaces[kJumbo] = {"jumbo", InterfaceRole::inside,           "net_ring_jumbo", 0,
-                            9000,    {own("10.9.0.1", "10.9.0.0/24")}};
+    c.interfaces[kJumbo] = {"jumbo", options.jumbo, "net_ring_jumbo",
+                            0,       9000,          {own("10.9.0.1", "10.9.0.0/24")}};
     for (config::Interface& interface : c.interfaces) {
         interface.source_check = options.source_check;
         interface.directed_broadcast = options.directed_broadcast;

@@ -23,6 +23,7 @@ struct Options {
     SourceCheck source_check = SourceCheck::automatic;  // of all interfaces
     bool directed_broadcast = false;                    // of all interfaces
     unsigned handoff_entries = kHandoffRing;
+    InterfaceRole jumbo = InterfaceRole::inside;
 };
 
 class Gateway {

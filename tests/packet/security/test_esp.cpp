@@ -272,9 +272,9 @@ TEST_CASE("esp: ECN and DSCP in and out") {
 
 TEST_CASE("esp: a datagram beyond the tunnel's MTU is cut before encryption, or refused") {
     Pairing p;  // the outside's MTU is 1400: 1346 inside
-    const auto room = inner_mtu(p.g.worker(), p.tunnel.out, 1400);
+    const auto room = inner_mtu(p.g.worker(), p.tunnel.out);
     CHECK(room == 1346);
-    CHECK(inner_mtu(p.g.worker(), SaRef{3, 8}, 1400) == 0);
+    CHECK(inner_mtu(p.g.worker(), SaRef{3, 8}) == 0);
     p.send(p.inner(true, Bytes(1400, 'x')));
     const auto frames = p.g.out(kOutside);
     REQUIRE(frames.size() == 2);
