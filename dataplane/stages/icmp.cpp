@@ -210,7 +210,7 @@ void answer_echo(Worker& worker, rte_mbuf* packet) {
     icmp.checksum = Be16(icmp_checksum(pair, {message, len}));
     std::memcpy(message, &icmp, sizeof icmp);
     m.origin = Origin::generated;
-    m.dont_fragment = !v4;
+    m.dont_fragment = false;  // the question may have come in fragments
     m.source_port = m.destination_port = 0;
     finish_header(worker, packet, pair, v4 ? Protocol::icmp : Protocol::icmpv6);
     if (worker.generated.room() == 0) {

@@ -11,6 +11,10 @@
 namespace oegate {
 namespace {
 
+Protocol icmp_of(Family family) {
+    return family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6;
+}
+
 ByteView payload(const rte_mbuf* packet) {
     const Meta& m = meta(packet);
     return {data(packet) + m.header_len,
@@ -150,14 +154,15 @@ void local(Worker& worker, Burst& ours, Burst& esp) {
         // An answer to what came out of a tunnel would leave in the clear.
         const bool served = m.origin != Origin::decrypted;
         if (served && m.fragment) {
-            const bool wanted = protocol == Protocol::esp || protocol == Protocol::udp;
+            const bool wanted =
+                protocol == Protocol::esp || protocol == Protocol::udp || protocol == icmp_of(m.family);
             if (wanted && worker.reassembly != nullptr)
                 reassemble(worker, packet);
             else
                 drop(worker, packet, protocol == Protocol::esp ? Drop::esp_fragment : Drop::own_fragment);
         } else if (served && protocol == Protocol::esp) {
             local_esp(worker, packet, esp);
-        } else if (served && protocol == (m.family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6)) {
+        } else if (served && protocol == icmp_of(m.family)) {
             local_icmp(worker, packet);
         } else if (served && protocol == Protocol::udp) {
             local_udp(worker, packet, esp);

@@ -134,6 +134,15 @@ rte_mbuf* room_for(Worker& worker, rte_mbuf* first, std::size_t header_len, std:
     return large;
 }
 
+/// RFC 6980 §5: neighbour discovery is never fragmented by anybody honest.
+bool is_discovery(const rte_mbuf* packet) {
+    const Meta& m = meta(packet);
+    if (m.family != Family::ipv6 || static_cast<Protocol>(m.protocol) != Protocol::icmpv6) return false;
+    if (rte_pktmbuf_data_len(packet) <= m.header_len) return false;
+    const std::uint8_t type = data(packet)[m.header_len];
+    return type >= 133 && type <= 137;
+}
+
 /// All fragments of one datagram, in order and without gaps, become it.
 void merge(Worker& worker, std::span<const FragmentPiece> pieces) {
     auto* first = static_cast<rte_mbuf*>(pieces[0].packet);
@@ -163,6 +172,7 @@ void merge(Worker& worker, std::span<const FragmentPiece> pieces) {
     if (reason != Drop::kCount) return drop(worker, whole, reason);
     // A second Fragment header behind the first: nobody sends such (RFC 8200 §4.5).
     if (meta(whole).fragment) return drop(worker, whole, Drop::reassembly_malformed);
+    if (is_discovery(whole)) return drop(worker, whole, Drop::nd_malformed);
     worker.lanes.whole.push(whole);
 }
 

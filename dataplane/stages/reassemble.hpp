@@ -1,4 +1,4 @@
-// reassemble: fragments of ESP and UDP to ourselves until the datagram is whole (RFC 791
+// reassemble: fragments of ESP, UDP and ICMP to ourselves until the datagram is whole (RFC 791
 // §3.2, RFC 8200 §4.5, RFC 5722). local brings the fragments, the loop takes the whole
 // datagrams. What is in transit is never put together.
 #pragma once

@@ -410,7 +410,9 @@ void send_generated(Worker& worker) {
         look_up_routes(worker, worker.lanes.encrypt);
         protect(worker, worker.lanes.encrypt);
     }
+    if (worker.generated.empty()) return;
     look_up_routes(worker, worker.generated);
+    settle(worker, worker.generated);  // an answer to a long echo request
     send(worker, worker.generated);
     worker.generated.clear();
 }
