@@ -1,9 +1,10 @@
 // Soak: two launched workers under load from both sides while control does all at once
 // what it does now and then: answers misses, rekeys every second, changes routes and
-// neighbours, forgets flows, takes snapshots. At the end no buffer is missing, the ledger
-// is even, memory has not grown, and every drop is one that was provoked.
-// OEGATE_SOAK_SECONDS says how long (30).
+// neighbours, forgets flows and lets others age, takes snapshots, switches captures and
+// traces on and off. At the end no buffer is missing, the ledger is even, memory has not
+// grown, and every drop is one that was provoked. OEGATE_SOAK_SECONDS says how long (30).
 #include <rte_cycles.h>
+#include <rte_launch.h>
 #include <rte_mempool.h>
 #include <rte_ring_elem.h>
 #include <unistd.h>
@@ -27,6 +28,10 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr unsigned kWorkers = 2, kTunnels = 32, kHosts = 3000, kReady = 64;
+// So many hosts are talked to at a time, and every ten seconds half of them are others: the
+// flows of the rest age (FlowCache::kIdle).
+constexpr unsigned kBusyHosts = 600;
+constexpr unsigned kAgeingShown = 90;  // seconds until some must have gone by age
 
 std::size_t resident_bytes() {
     std::ifstream in("/proc/self/statm");
@@ -97,15 +102,21 @@ class Soak final : public bridge::Inbox {
             for (unsigned i = 0; i < kTunnels; ++i) rekey(i);
             neighbour(second % 3 != 0);
             bridge_->post(second % kWorkers, Command(Snapshot{Snapshot::Table::flows, second, 500}));
+            observe(second);
+            first_host_ = second / 10 * (kBusyHosts / 2) % kHosts;
             if (second == 5) settled = resident_bytes();
         }
         finish();
         const std::size_t now = resident_bytes();
         if (settled != 0) CHECK(now < settled + (std::size_t{8} << 20));
         std::cout << second << " s: " << sent_ << " packets in, " << received_ << " out, " << rekeys_
-                  << " rekeys, " << verdicts_ << " verdicts, " << removals_ << " flows forgotten, "
-                  << snapshots_ << " snapshot records; resident " << (settled >> 20) << " → " << (now >> 20)
-                  << " MiB\n";
+                  << " rekeys, " << verdicts_ << " verdicts, " << removals_ << " flows forgotten, " << aged_
+                  << " aged, " << snapshots_ << " snapshot records, " << copies_ << " captured in "
+                  << captures_ << " captures (" << copies_lost_ << " lost), " << traces_
+                  << " trace records; resident " << (settled >> 20) << " → " << (now >> 20) << " MiB\n";
+        CHECK(copies_ > 0);
+        CHECK(traces_ > 0);
+        if (second > kAgeingShown) CHECK(aged_ > 0);
     }
 
   private:
@@ -118,14 +129,41 @@ class Soak final : public bridge::Inbox {
                       Command(SetPolicy{pair, states[random_.below(3)], ClassKind::oe_permissive, 1, {}, 0}));
         ++verdicts_;
         flows_.push_back({event.worker, pair});
-        if (flows_.size() <= 1000) return;
+        if (flows_.size() <= 4000 && random_.below(4) != 0) return;
         bridge_->post(flows_.front().first, Command(RemovePolicy{flows_.front().second}));
         flows_.pop_front();
         ++removals_;
     }
     void on_punt(const Punt&) override {}
     void on_snapshot(unsigned, const SnapshotRecord&) override { ++snapshots_; }
+    void on_trace(const TraceRecord&) override { ++traces_; }
+    void on_capture(const CaptureRecord& record) override {
+        CHECK(record.captured <= record.len);
+        ++copies_;
+    }
     void on_applied(unsigned, std::uint64_t) override {}
+    /// Of every kind, on for a second and off for the next.
+    void observe(unsigned second) {
+        const bool on = second % 2 == 1;
+        for (std::uint8_t slot = 0; slot < 3; ++slot)
+            if (!on) copies_lost_ += bridge_->captures_lost(slot);
+        captures_ += on ? 3 : 0;
+        capture_token_ = on ? second : capture_token_;
+        trace_token_ = second;
+        for (unsigned w = 0; w < kWorkers; ++w) {
+            for (std::uint8_t slot = 0; slot < 3; ++slot) {
+                StartCapture start;
+                start.what = static_cast<StartCapture::What>(slot);
+                start.slot = slot;
+                start.interface = kOutside;
+                start.snaplen = static_cast<std::uint16_t>(64 + second % 1400);
+                start.packets = 1'000'000;
+                start.token = capture_token_;
+                bridge_->post(w, on ? Command(start) : Command(StopCapture{slot, capture_token_}));
+            }
+            bridge_->post(w, Command(StartTrace{peers_[second % kTunnels].tunnel.pair, 0, 20, second}));
+        }
+    }
     void control() {
         bridge_->poll(*this);
         plane_->tables().reclaim();
@@ -182,6 +220,9 @@ class Soak final : public bridge::Inbox {
         by_hand_.in_of(plane_->parts().pool, interface, frame);
         ++sent_;
     }
+    std::string busy_host() {
+        return host((first_host_ + static_cast<unsigned>(random_.below(kBusyHosts))) % kHosts);
+    }
     void traffic() {
         const auto inside = [&](const std::string& to) {
             give(kInside, ethernet(plane_->mac(kInside), kIpv4,
@@ -189,11 +230,9 @@ class Soak final : public bridge::Inbox {
         };
         Peer& peer = peers_[random_.below(kTunnels)];
         inside(peer.tunnel.pair.destination.text());
-        inside(host(static_cast<unsigned>(random_.below(kHosts))));
+        inside(busy_host());
         if (peer.next < peer.sealed.size()) give(kOutside, peer.sealed[peer.next++]);
-        give(kOutside,
-             ethernet(plane_->mac(kOutside), kIpv4,
-                      udp({host(static_cast<unsigned>(random_.below(kHosts))), "10.1.0.2"}, 1, 2, {'x'})));
+        give(kOutside, ethernet(plane_->mac(kOutside), kIpv4, udp({busy_host(), "10.1.0.2"}, 1, 2, {'x'})));
         take();
     }
     void take() {
@@ -220,6 +259,8 @@ class Soak final : public bridge::Inbox {
     }
     void finish() {
         neighbour(true);
+        observe(0);
+        for (unsigned w = 0; w < kWorkers; ++w) bridge_->post(w, Command(StopTrace{trace_token_}));
         while (!flows_.empty()) {
             bridge_->post(flows_.front().first, Command(RemovePolicy{flows_.front().second}));
             flows_.pop_front();
@@ -256,6 +297,12 @@ class Soak final : public bridge::Inbox {
             if (drops(static_cast<Drop>(i)) != 0)
                 std::cout << to_text(static_cast<Drop>(i)) << ' ' << drops(static_cast<Drop>(i)) << '\n';
         CHECK(provoked == s.dropped);
+        plane_->parts().stopping.store(true);
+        rte_eal_mp_wait_lcore();  // nobody else reads or writes from here on
+        for (const auto& worker : plane_->parts().workers) {
+            CHECK(worker->watch.on == 0);
+            aged_ += worker->security->flows.evicted();
+        }
         plane_->stop();
     }
 
@@ -266,6 +313,9 @@ class Soak final : public bridge::Inbox {
     std::vector<Peer> peers_;
     std::deque<std::pair<unsigned, Pair>> flows_;
     std::uint64_t sent_ = 0, received_ = 0, rekeys_ = 0, verdicts_ = 0, removals_ = 0, snapshots_ = 0;
+    std::uint64_t copies_ = 0, copies_lost_ = 0, captures_ = 0, traces_ = 0, aged_ = 0;
+    unsigned first_host_ = 0;
+    std::uint32_t capture_token_ = 0, trace_token_ = 0;
 };
 
 }  // namespace
