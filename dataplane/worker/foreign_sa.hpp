@@ -2,6 +2,10 @@
 // its flows on all of them. Flow entries and Meta::sa name it by an SaRef whose slot
 // carries the worker above the 20 bits that a slot has, so that the hot path tells it
 // from an SA of its own by one comparison, and so that no table here takes it for one.
+//
+// Control says such a policy when the SA's worker has applied the SA (WorkerShared::applied),
+// and removes the SA when every worker has applied the policy that names another: between
+// workers nothing else puts commands in order.
 #pragma once
 
 #include "contract/sa.hpp"
