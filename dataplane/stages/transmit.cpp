@@ -67,7 +67,7 @@ void write_link(rte_mbuf* packet, const InterfaceInfo& out, const MacAddress& to
 /// What depart needs of an adjacency: the datagrams of a burst mostly share it.
 struct Departure {
     std::uint32_t adjacency = kNoAdjacency;
-    bool open = false;  // resolved, and its port takes frames from us
+    bool open = false;  // resolved, nobody waits for it, and its port takes frames from us
     std::uint16_t interface = 0;
     MacAddress mac;
     const InterfaceInfo* out = nullptr;
@@ -86,6 +86,9 @@ Departure prepare(Worker& worker, std::uint32_t adjacency) {
     d.port = &worker.ports[d.out->port];
     d.tally = &worker.tallies[d.interface];
     d.open = d.port->up && d.port->tx_queue != kNoQueue;
+    // Who waits for a neighbour that was resolved just now goes first: by the long way.
+    if (d.open && worker.waiting->size() != 0) [[unlikely]]
+        d.open = !worker.waiting->waited_for({worker.published->neighbours->address(adjacency), d.interface});
     return d;
 }
 
@@ -170,15 +173,12 @@ void transmit_frame(Worker& worker, rte_mbuf* frame) {
 }
 
 void depart(Worker& worker, Burst& datagrams, Burst& rest) {
-    // Who waits for a neighbour that was resolved just now goes first: by the long way.
-    const std::uint32_t generation =
-        worker.waiting->size() == 0 ? worker.way_generation : std::uint32_t{Way::kNothing};
     Departure d;
     for (rte_mbuf* packet : datagrams) {
         Meta& m = meta(packet);
         if (m.way.adjacency != d.adjacency) d = prepare(worker, m.way.adjacency);
-        if (m.way.generation != generation || !d.open || rte_pktmbuf_pkt_len(packet) > d.out->mtu ||
-            packet->data_off < kLongestLink) [[unlikely]] {
+        if (m.way.generation != worker.way_generation || !d.open ||
+            rte_pktmbuf_pkt_len(packet) > d.out->mtu || packet->data_off < kLongestLink) [[unlikely]] {
             rest.push(packet);
             continue;
         }

@@ -47,8 +47,11 @@ Result<std::uint32_t, TablesError> NeighbourTable::set(std::uint16_t interface, 
     const bool revived = place >= 0 && removal_[static_cast<std::uint32_t>(place) + 1] != 0;
     if (place < 0 || revived) {
         if (num_ >= max_) return fail(TablesError::too_many_neighbours);
-        if (place < 0) place = rte_hash_add_key(hash_, &key);
-        if (place < 0) return fail(TablesError::too_many_neighbours);
+        if (place < 0) {
+            place = rte_hash_add_key(hash_, &key);
+            if (place < 0) return fail(TablesError::too_many_neighbours);
+            addresses_[static_cast<std::uint32_t>(place) + 1] = address;
+        }
         ++num_;
     }
     const auto id = static_cast<std::uint32_t>(place) + 1;

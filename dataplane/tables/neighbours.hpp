@@ -68,6 +68,8 @@ class NeighbourTable {
     /// kNoAdjacency and ids of removed neighbours give one that is not resolved.
     Adjacency at(std::uint32_t id) const { return Adjacency(words_[id].load(std::memory_order_acquire)); }
     void prefetch(std::uint32_t id) const { __builtin_prefetch(&words_[id]); }
+    /// Of an id that is resolved.
+    const Address& address(std::uint32_t id) const { return addresses_[id]; }
     /// Both in one.
     Adjacency resolve(std::uint16_t interface, const Address& address) const {
         return at(find(interface, address));
@@ -83,6 +85,7 @@ class NeighbourTable {
         : hash_(hash),
           max_(max),
           removal_(num_slots),
+          addresses_(num_slots),
           words_(std::make_unique<std::atomic<std::uint64_t>[]>(num_slots)) {}
     struct Removed {
         Key key;
@@ -97,6 +100,7 @@ class NeighbourTable {
     std::uint64_t serial_ = 0;
     std::deque<Removed> removed_;
     std::vector<std::uint64_t> removal_;  // by id: serial of the removal that counts; 0: it lives
+    std::vector<Address> addresses_;      // by id: written before the word, and not while it may be read
     std::unique_ptr<std::atomic<std::uint64_t>[]> words_;  // by id: 1 + the key's place in the hash
 };
 

@@ -60,11 +60,7 @@ void send_on(Worker& worker, Burst& known) {
     rest.clear();
     {
         const AtStage at(worker, Stage::resolve, known);
-        if (worker.waiting->size() == 0) [[likely]] {
-            depart(worker, known, rest);
-        } else {  // somebody may wait for the same neighbour: `resolve` lets nobody overtake
-            for (rte_mbuf* packet : known) rest.push(packet);
-        }
+        depart(worker, known, rest);
     }
     if (rest.empty()) [[likely]]
         return;

@@ -329,3 +329,45 @@ TEST_CASE("recall: ESP of a known SA takes the short way until the tables change
     }
     g.check_ledger();
 }
+
+TEST_CASE("recall: who waits for one neighbour sends nobody else the long way") {
+    Remembered flow;
+    flow.send({"10.1.0.2", "10.2.0.77"});
+    REQUIRE(flow.g.sum().waiting_neighbour == 1);
+    flow.g.command(0, Command(MeasureStages{true, 1'000'000'000}));
+    flow.send();
+    CHECK(flow.sent_to() == kRouter);
+    const auto status = flow.g.dataplane().observer().workers();
+    for (const StageStatus& stage : status[0].stages) {
+        INFO(to_text(stage.stage));
+        CHECK((stage.packets == 0 || (stage.stage != Stage::route && stage.stage != Stage::fit)));
+    }
+    CHECK(flow.g.sum().waiting_neighbour == 1);
+}
+
+TEST_CASE("recall: ESP that knows its way overtakes none that waits for the same neighbour") {
+    Gateway g;
+    g.know_neighbours();
+    const Tunnel tunnel;
+    establish(g, tunnel);
+    Tables& tables = g.dataplane().tables();
+    const auto send = [&] {
+        g.in(kInside, ethernet(g.mac(kInside), kIpv4, udp({"10.1.0.2", "10.3.0.2"}, 1, 2, {'x'})));
+    };
+    tables.remove_neighbour(kOutside, address("10.2.0.254"));
+    for (int i = 0; i < 2; ++i) send();
+    g.turn();
+    REQUIRE(g.sum().waiting_neighbour == 2);
+    // Published, and the worker not told: the third asks for the way of its SA and gets it.
+    REQUIRE(tables.set_neighbour(kOutside, address("10.2.0.254"), kRouter));
+    for (int i = 0; i < 2; ++i) send();
+    g.turn();
+    const auto frames = g.out(kOutside);
+    REQUIRE(frames.size() == 4);
+    for (std::uint32_t n = 0; n < 4; ++n) {
+        const auto opened = open(tunnel, without_link(frames[n]));
+        REQUIRE(opened);
+        CHECK(opened->sequence == n + 1);
+    }
+    g.check_ledger();
+}
