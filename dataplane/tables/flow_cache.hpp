@@ -2,10 +2,11 @@
 // datagram machine (§3.1). Read by the policy and inbound-clear-text stages, changed
 // by control's commands. Knows nothing of packets: what is held lies in HoldRoom.
 //
-// Open addressing in buckets of eight: a pair has two candidate buckets and goes
-// into the emptier one, so that a search looks at sixteen 16-bit tags and nearly
-// always at one entry. When both are full, one of their entries moves to its other
-// bucket. The hash is seeded at random: a stranger cannot aim pairs at one bucket.
+// Open addressing in buckets of eight: a pair has two candidate buckets and goes into
+// the first while that has places to spare, then into the emptier one, so that a search
+// nearly always looks at the eight 16-bit tags of one bucket and at one entry. When both
+// are full, one of their entries moves to its other bucket. The hash is seeded at random:
+// a stranger cannot aim pairs at one bucket.
 #pragma once
 
 #include <emmintrin.h>
@@ -15,6 +16,7 @@
 
 #include "contract/sa.hpp"
 #include "net/owner.hpp"
+#include "tables/prefetch.hpp"
 #include "tables/region.hpp"
 #include "tables/way.hpp"
 
@@ -86,25 +88,20 @@ class FlowCache {
     // A search of a burst goes in three passes: hash and prefetch_tags for all,
     // candidate or prefetch_entry for all, find for all.
     std::uint64_t hash(const Pair& pair) const { return flow_hash(seed_, pair); }
-    void prefetch_tags(std::uint64_t hash) const {
-        const Place at = place(hash);
-        __builtin_prefetch(tags_.data() + at.first);
-        __builtin_prefetch(tags_.data() + at.second);
-    }
+    void prefetch_tags(std::uint64_t hash) const { prefetch_line(tags_.data() + first_bucket(hash)); }
     /// The entry that is nearly always the pair's own if it has one, prefetched; kNone
     /// when no slot has its tag. The caller compares the pair, and asks find() when it
     /// is another's.
     std::uint32_t candidate(std::uint64_t hash) const {
-        const Place at = place(hash);
-        unsigned hits = match(at.first, at.tag);
-        std::uint32_t bucket = at.first;
-        if (hits == 0) {
-            hits = match(at.second, at.tag);
-            bucket = at.second;
+        std::uint32_t bucket = first_bucket(hash);
+        unsigned hits = match(bucket, tag(hash));
+        if (hits == 0) [[unlikely]] {
+            bucket = second_bucket(hash);
+            hits = match(bucket, tag(hash));
             if (hits == 0) return kNone;
         }
         const std::uint32_t index = bucket + static_cast<unsigned>(__builtin_ctz(hits));
-        __builtin_prefetch(&entries_[index], 1);
+        prefetch_line(&entries_[index]);
         return index;
     }
     void prefetch_entry(std::uint64_t hash) const { static_cast<void>(candidate(hash)); }
@@ -165,16 +162,20 @@ class FlowCache {
         std::uint16_t tag;
         std::uint32_t other(std::uint32_t bucket) const { return bucket == first ? second : first; }
     };
-    Place place(std::uint64_t hash) const {
-        // The owner is chosen by the highest bits (net/owner.hpp), so the first bucket by
-        // the low half and the tag by bits that neither says.
-        const std::uint64_t other = (hash ^ hash >> 29) * 0x9e3779b97f4a7c15;
-        const auto bucket = [this](std::uint64_t low) {
-            return static_cast<std::uint32_t>(low * num_buckets_ >> 32) * kBucket;
-        };
-        const auto tag = static_cast<std::uint16_t>(hash >> 32);
-        return {bucket(hash & 0xffffffff), bucket(other >> 32), tag == 0 ? std::uint16_t{1} : tag};
+    // The owner is chosen by the highest bits (net/owner.hpp), so the first bucket by the
+    // low half and the tag by bits that neither says.
+    std::uint32_t bucket(std::uint64_t low) const {
+        return static_cast<std::uint32_t>(low * num_buckets_ >> 32) * kBucket;
     }
+    std::uint32_t first_bucket(std::uint64_t hash) const { return bucket(hash & 0xffffffff); }
+    std::uint32_t second_bucket(std::uint64_t hash) const {
+        return bucket((hash ^ hash >> 29) * 0x9e3779b97f4a7c15 >> 32);
+    }
+    static std::uint16_t tag(std::uint64_t hash) {
+        const auto bits = static_cast<std::uint16_t>(hash >> 32);
+        return static_cast<std::uint16_t>(bits + (bits == 0));
+    }
+    Place place(std::uint64_t hash) const { return {first_bucket(hash), second_bucket(hash), tag(hash)}; }
     /// Bit i is set when slot i of the bucket has this tag.
     unsigned match(std::uint32_t bucket, std::uint16_t tag) const {
         static_assert(kBucket * sizeof(std::uint16_t) == sizeof(__m128i));

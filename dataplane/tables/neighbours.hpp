@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "contract/tables.hpp"
+#include "tables/prefetch.hpp"
 
 struct rte_hash;
 struct rte_rcu_qsbr;
@@ -67,7 +68,7 @@ class NeighbourTable {
     std::uint32_t find(std::uint16_t interface, const Address&) const;
     /// kNoAdjacency and ids of removed neighbours give one that is not resolved.
     Adjacency at(std::uint32_t id) const { return Adjacency(words_[id].load(std::memory_order_acquire)); }
-    void prefetch(std::uint32_t id) const { __builtin_prefetch(&words_[id]); }
+    void prefetch(std::uint32_t id) const { prefetch_line(&words_[id]); }
     /// Of an id that is resolved.
     const Address& address(std::uint32_t id) const { return addresses_[id]; }
     /// Both in one.
