@@ -2,20 +2,28 @@
 // route, and by the stages that go by a remembered way.
 #pragma once
 
+#include <bit>
+#include <cstring>
+
 #include "net/headers.hpp"
 #include "worker/burst.hpp"
 
 namespace oegate {
 
+static_assert(std::endian::native == std::endian::little);
+
 /// False, and nothing is changed, when the datagram has reached its last hop.
 inline bool hop(rte_mbuf* packet) {
     if (meta(packet).family == Family::ipv4) {
-        auto& header = *reinterpret_cast<Ipv4Header*>(data(packet));
-        if (header.ttl <= 1) return false;
-        --header.ttl;
-        // RFC 1624 in the shape that needs no division: the TTL is the high byte of its word.
-        const unsigned sum = header.header_checksum.host() + 0x0100u;
-        header.header_checksum = Be16(static_cast<std::uint16_t>(sum + (sum >= 0xffff ? 1 : 0)));
+        // TTL, protocol and checksum are one word, the TTL its lowest byte. RFC 1624: what the
+        // TTL's word of the header loses, the checksum gains, a carry comes round, and the
+        // sum is never 0xffff.
+        std::uint8_t* at = data(packet) + offsetof(Ipv4Header, ttl);
+        std::uint32_t word;
+        std::memcpy(&word, at, sizeof word);
+        if ((word & 0xff) <= 1) return false;
+        word += 0x10000u - 1 + (word >= 0xfffe0000u ? 0x10000u : 0u);
+        std::memcpy(at, &word, sizeof word);
     } else {
         auto& header = *reinterpret_cast<Ipv6Header*>(data(packet));
         if (header.hop_limit <= 1) return false;

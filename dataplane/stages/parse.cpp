@@ -30,16 +30,16 @@ Address mapped(const std::uint8_t* at) {
     return std::bit_cast<Address>(std::array<std::uint64_t, 2>{0, low});
 }
 
-/// Whether the one's-complement sum of a header without options is right (RFC 1071 §2 B:
-/// in any order of bytes).
-bool checksum_good(const std::uint8_t* header) {
-    std::uint64_t sum = std::uint64_t{load<std::uint32_t>(header)} + load<std::uint32_t>(header + 4) +
-                        load<std::uint32_t>(header + 8) + load<std::uint32_t>(header + 12) +
-                        load<std::uint32_t>(header + 16);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return sum == 0xffff;
+/// The one's-complement sum of a header without options, in the order of bytes of this
+/// machine (RFC 1071 §2 B); 0xffff when the header is good.
+std::uint32_t header_sum(const std::uint8_t* header) {
+    const std::uint64_t sum = std::uint64_t{load<std::uint32_t>(header)} + load<std::uint32_t>(header + 4) +
+                              load<std::uint32_t>(header + 8) + load<std::uint32_t>(header + 12) +
+                              load<std::uint32_t>(header + 16);
+    // A number plus itself with its halves exchanged: the upper half is the sum of both, and
+    // the carry has come round.
+    const auto half = static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32);
+    return (half + std::rotl(half, 16)) >> 16;
 }
 
 /// TCP and UDP begin alike: two ports.
@@ -77,7 +77,7 @@ Drop parse_ipv4(rte_mbuf* packet, Meta& m) {
     const std::size_t header_len = header->header_len();
     if (header_len < sizeof(Ipv4Header) || header_len > len) return Drop::ip_header_length;
     const bool plain = header_len == sizeof(Ipv4Header);
-    if (plain ? !checksum_good(data(packet)) : checksum({data(packet), header_len}) != 0)
+    if (plain ? header_sum(data(packet)) != 0xffff : checksum({data(packet), header_len}) != 0)
         return Drop::ip_checksum;
     const std::size_t total = header->total_length.host();
     if (total < header_len || total > len) return Drop::ip_short;
@@ -141,38 +141,89 @@ void begin_meta(Meta& m, std::uint16_t interface, const std::uint8_t* frame) {
     std::memcpy(m.source_mac.bytes.data(), frame + 6, sizeof m.source_mac);
 }
 
-/// The whole of parse for what nearly every frame is: one buffer, no tag, to our MAC
-/// address, IPv4 without options, no fragment, right checksum. False: anything else,
-/// and nothing was changed.
-bool parse_common_ipv4(const PortUse& port, rte_mbuf* packet) {
-    constexpr std::size_t kLink = sizeof(EthernetHeader), kLeast = kLink + sizeof(Ipv4Header);
-    const std::uint8_t* frame = data(packet);
-    const unsigned len = rte_pktmbuf_data_len(packet);
-    if (packet->nb_segs != 1 || len < kLeast) return false;
-    const std::uint8_t* ip = frame + kLink;
-    const unsigned total = load<Be16>(ip + 2).host();
-    const bool ours = load<std::uint64_t>(frame) << 16 == port.untagged_mac;
-    const bool plain = (load<std::uint32_t>(frame + 12) & 0x00ffffff) == 0x00450008;  // IPv4, five words
-    const bool whole = (load<Be16>(ip + 6).host() & 0x3fff) == 0;
-    const bool fits = total - sizeof(Ipv4Header) <= len - kLeast;  // and not below the header
-    const bool one = (packet->ol_flags & RTE_MBUF_F_RX_LRO) == 0 && total <= port.untagged_mtu;
-    if (!(ours & plain & whole & fits & one & checksum_good(ip))) return false;
-    Meta& m = meta(packet);
-    begin_meta(m, port.interface_of_vlan[0], frame);
-    packet->data_off = static_cast<std::uint16_t>(packet->data_off + kLink);
-    packet->data_len = static_cast<std::uint16_t>(total);  // Ethernet padding goes
-    packet->pkt_len = total;
-    m.hash = 0;
-    m.pair = {mapped(ip + 12), mapped(ip + 16)};
-    m.family = Family::ipv4;
-    m.dont_fragment = (ip[6] & 0x40) != 0;
-    m.link_broadcast = false;
-    m.header_len = sizeof(Ipv4Header);
-    m.protocol = ip[9];
-    m.fragment = m.later_fragment = false;
-    read_ports(m, ip + sizeof(Ipv4Header), total - sizeof(Ipv4Header));
-    return true;
-}
+constexpr std::size_t kLink = sizeof(EthernetHeader);
+
+/// Takes what nearly every frame is: one buffer, no tag, to our MAC address, a datagram
+/// without options, extension headers or fragments. One test for each frame, since what is
+/// wrong with the others is found out by parse_any. Of each Meta everything behind the pair
+/// begins as `first_`.
+class Plain {
+  public:
+    explicit Plain(const PortUse& port) : mac_(port.untagged_mac), mtu_(port.untagged_mtu) {
+        first_.in_interface = first_.out_interface = port.interface_of_vlan[0];
+    }
+
+    /// False: it is another frame, and nothing was changed.
+    bool take(rte_mbuf* packet) const { return take_ipv4(packet) || take_ipv6(packet); }
+
+  private:
+    bool take_ipv4(rte_mbuf* packet) const {
+        constexpr std::size_t kLeast = kLink + sizeof(Ipv4Header);
+        const std::uint8_t* frame = data(packet);
+        const unsigned len = rte_pktmbuf_data_len(packet);
+        if (packet->nb_segs != 1 || len < kLeast) return false;
+        const std::uint8_t* ip = frame + kLink;
+        const unsigned total = load<Be16>(ip + 2).host();
+        const std::uint64_t wrong =
+            (load<std::uint64_t>(frame) << 16 ^ mac_) |
+            ((load<std::uint32_t>(frame + 12) & 0x00ffffff) ^ 0x00450008) |  // five words
+            (load<std::uint16_t>(ip + 6) & kIsFragment) | (header_sum(ip) ^ 0xffff) |
+            (packet->ol_flags & RTE_MBUF_F_RX_LRO);
+        // One comparison for both ends: not below the header, not beyond the frame.
+        if (wrong != 0 || total - sizeof(Ipv4Header) > len - kLeast || total > mtu_) return false;
+        Meta& m = begin(packet, frame, total, sizeof(Ipv4Header), ip[9]);
+        m.pair = {mapped(ip + 12), mapped(ip + 16)};
+        m.dont_fragment = (ip[6] & 0x40) != 0;
+        read_ports(m, ip + sizeof(Ipv4Header), total - sizeof(Ipv4Header));
+        return true;
+    }
+
+    bool take_ipv6(rte_mbuf* packet) const {
+        constexpr std::size_t kLeast = kLink + sizeof(Ipv6Header);
+        const std::uint8_t* frame = data(packet);
+        const unsigned len = rte_pktmbuf_data_len(packet);
+        if (packet->nb_segs != 1 || len < kLeast) return false;
+        const std::uint8_t* ip = frame + kLink;
+        const unsigned payload = load<Be16>(ip + 4).host();
+        const std::uint64_t wrong = (load<std::uint64_t>(frame) << 16 ^ mac_) |
+                                    ((load<std::uint32_t>(frame + 12) & 0x00f0ffff) ^ 0x0060dd86) |
+                                    (packet->ol_flags & RTE_MBUF_F_RX_LRO);
+        const auto next = static_cast<Protocol>(ip[6]);
+        const Pair pair = load<Pair>(ip + 8);
+        if (wrong != 0 || payload > len - kLeast || sizeof(Ipv6Header) + payload > mtu_ ||
+            is_extension(next) || pair.source.is_ipv4() || pair.destination.is_ipv4())
+            return false;
+        Meta& m = begin(packet, frame, sizeof(Ipv6Header) + payload, sizeof(Ipv6Header), ip[6]);
+        m.pair = pair;
+        m.family = Family::ipv6;
+        m.dont_fragment = true;  // routers never fragment (RFC 8200 §5)
+        read_ports(m, ip + sizeof(Ipv6Header), payload);
+        return true;
+    }
+
+    /// The link layer and what Ethernet has padded go.
+    Meta& begin(rte_mbuf* packet, const std::uint8_t* frame, std::size_t total, std::size_t header_len,
+                std::uint8_t protocol) const {
+        Meta& m = meta(packet);
+        constexpr std::size_t kFrom = offsetof(Meta, hash),
+                              kTo = offsetof(Meta, source_mac) + sizeof m.source_mac;
+        std::memcpy(reinterpret_cast<std::uint8_t*>(&m) + kFrom,
+                    reinterpret_cast<const std::uint8_t*>(&first_) + kFrom, kTo - kFrom);
+        m.header_len = static_cast<std::uint16_t>(header_len);
+        m.protocol = protocol;
+        std::memcpy(m.source_mac.bytes.data(), frame + 6, sizeof m.source_mac);
+        packet->data_off = static_cast<std::uint16_t>(packet->data_off + kLink);
+        packet->data_len = static_cast<std::uint16_t>(total);
+        packet->pkt_len = static_cast<std::uint32_t>(total);
+        return m;
+    }
+
+    /// MF and the offset, as they stand in the header.
+    static constexpr std::uint16_t kIsFragment = 0xff3f;
+    const std::uint64_t mac_;
+    const unsigned mtu_;
+    Meta first_;
+};
 
 /// Ethernet and 802.1Q of any frame: finds the interface, cuts the link layer off,
 /// returns the EtherType; kCount in `reason` when the frame is for us.
@@ -233,12 +284,12 @@ class Tally {
     ~Tally() { flush(); }
     Tally(const Tally&) = delete;
     Tally& operator=(const Tally&) = delete;
-    void count(std::uint16_t interface, std::uint32_t len) {
+    void count(std::uint16_t interface, std::uint64_t num, std::uint64_t len) {
         if (interface != interface_) [[unlikely]] {
             flush();
             interface_ = interface;
         }
-        ++packets_;
+        packets_ += num;
         bytes_ += len;
     }
 
@@ -255,13 +306,13 @@ class Tally {
     std::uint64_t bytes_ = 0;
 };
 
-/// Everything that parse_common_ipv4 leaves.
+/// Everything that Plain leaves.
 [[gnu::noinline]] void parse_any(Worker& worker, const PortUse& port, rte_mbuf* packet, Tally& tally,
                                  Burst& datagrams) {
     const std::uint32_t frame_len = rte_pktmbuf_pkt_len(packet);
     Drop reason = Drop::kCount;
     const auto ether_type = static_cast<EtherType>(strip_link_layer(worker, port, packet, reason));
-    tally.count(meta(packet).in_interface, frame_len);
+    tally.count(meta(packet).in_interface, 1, frame_len);
     if (reason == Drop::kCount) {
         if (ether_type == EtherType::arp) return punt_arp(worker, packet);
         if (ether_type != EtherType::ipv4 && ether_type != EtherType::ipv6) {
@@ -296,7 +347,9 @@ Drop parse_datagram(rte_mbuf* packet) {
 void parse(Worker& worker, const PortUse& port, Burst& frames, Burst& datagrams) {
     const unsigned count = frames.size();
     worker.ledger.received.add(count);
+    const Plain plain(port);
     Tally tally(worker);
+    std::uint64_t num_plain = 0, plain_bytes = 0;
     const auto prefetch = [&frames](unsigned i) {
         rte_prefetch0(data(frames[i]));
         rte_prefetch0(rte_mbuf_to_priv(frames[i]));
@@ -306,13 +359,15 @@ void parse(Worker& worker, const PortUse& port, Burst& frames, Burst& datagrams)
         if (i + kAhead < count) prefetch(i + kAhead);
         rte_mbuf* packet = frames[i];
         const std::uint32_t frame_len = rte_pktmbuf_pkt_len(packet);
-        if (parse_common_ipv4(port, packet)) [[likely]] {
-            tally.count(port.interface_of_vlan[0], frame_len);
+        if (plain.take(packet)) [[likely]] {
+            ++num_plain;
+            plain_bytes += frame_len;
             datagrams.push(packet);
         } else {
             parse_any(worker, port, packet, tally, datagrams);
         }
     }
+    if (num_plain != 0) tally.count(port.interface_of_vlan[0], num_plain, plain_bytes);
 }
 
 }  // namespace oegate
