@@ -3,12 +3,10 @@
 #include <rte_ethdev.h>
 #include <rte_rcu_qsbr.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "net/headers.hpp"
 #include "observe/at_stage.hpp"
-#include "stages/fragment.hpp"
 #include "stages/handoff.hpp"
 #include "stages/hop.hpp"
 #include "stages/ip_options.hpp"
@@ -22,126 +20,12 @@
 #include "stages/screen.hpp"
 #include "stages/source_check.hpp"
 #include "stages/transmit.hpp"
+#include "worker/leave.hpp"
 #include "worker/mailbox.hpp"
 #include "worker/security.hpp"
-#include "worker/waiting.hpp"
 
 namespace oegate {
 namespace {
-
-void look_up_routes(Worker& worker, Burst& burst) {
-    const AtStage at(worker, Stage::route, burst);
-    find_routes(worker, burst);
-}
-
-void find_neighbours(Worker& worker, Burst& fitted) {
-    const AtStage at(worker, Stage::resolve, fitted);
-    resolve(worker, fitted);
-}
-
-/// Routed datagrams to their port: cut to its MTU, given a MAC address, queued.
-void send(Worker& worker, Burst& routed) {
-    Burst& fitted = worker.lanes.fitted;
-    fitted.clear();
-    const AtStage at(worker, Stage::fit, routed);
-    for (rte_mbuf* packet : routed) {
-        fit(worker, packet, worker.interfaces[meta(packet).out_interface].mtu, fitted);
-        if (fitted.room() < kMaxFragments) {
-            find_neighbours(worker, fitted);
-            fitted.clear();
-        }
-    }
-    find_neighbours(worker, fitted);
-}
-
-/// Datagrams that may know their way; those who do not are routed now.
-void send_on(Worker& worker, Burst& known) {
-    Burst& rest = worker.lanes.rest;
-    rest.clear();
-    {
-        const AtStage at(worker, Stage::resolve, known);
-        depart(worker, known, rest);
-    }
-    if (rest.empty()) [[likely]]
-        return;
-    look_up_routes(worker, rest);
-    send(worker, rest);
-}
-
-void seal(Worker& worker, Burst& inner, Burst& outer) {
-    const AtStage at(worker, Stage::encrypt, inner);
-    encrypt(worker, inner, outer);
-}
-
-void encrypt_and_send(Worker& worker, Burst& fitting) {
-    Burst& outer = worker.lanes.outer;
-    outer.clear();
-    seal(worker, fitting, outer);
-    send_on(worker, outer);
-}
-
-/// Whether the outer datagram is to be cut instead of this inner one: the least that an
-/// IPv6 sender can send (RFC 8200 §5, RFC 2473 §7.1), or where the policy says that DF
-/// inside means nothing outside (RFC 4301 §8.1).
-bool cut_outside(const Worker& worker, const rte_mbuf* packet, std::uint16_t room) {
-    const Meta& m = meta(packet);
-    const std::size_t len = rte_pktmbuf_data_len(packet);
-    if (len <= room || !m.dont_fragment) return false;
-    if (m.family == Family::ipv6) return len <= kMinMtuIpv6;
-    return worker.df == DfPolicy::clear;
-}
-
-/// Encrypted first, then cut. A path's MTU is unknown here: over IPv6 the least that any
-/// has, over IPv4 the interface's, since routers cut on.
-void encrypt_and_cut(Worker& worker, Burst& too_long) {
-    if (too_long.empty()) return;
-    Lanes& lanes = worker.lanes;
-    lanes.outer.clear();
-    seal(worker, too_long, lanes.outer);
-    look_up_routes(worker, lanes.outer);
-    lanes.fitted.clear();
-    for (rte_mbuf* packet : lanes.outer) {
-        const Meta& m = meta(packet);
-        const std::uint16_t mtu = worker.interfaces[m.out_interface].mtu;
-        allow_cut(packet);
-        fit(worker, packet, m.family == Family::ipv6 ? std::min(mtu, kMinMtuIpv6) : mtu, lanes.fitted);
-        if (lanes.fitted.room() < kMaxFragments) {
-            find_neighbours(worker, lanes.fitted);
-            lanes.fitted.clear();
-        }
-    }
-    find_neighbours(worker, lanes.fitted);
-}
-
-/// Datagrams with an SA: cut to what fits inside it *before* encryption, encrypted,
-/// and their outer datagrams sent.
-void protect(Worker& worker, Burst& inner) {
-    Burst& fitting = worker.lanes.for_sa;
-    Burst& too_long = worker.lanes.too_long;
-    fitting.clear();
-    too_long.clear();
-    const AtStage at(worker, Stage::fit, inner);
-    for (rte_mbuf* packet : inner) {
-        const Meta& m = meta(packet);
-        const std::uint16_t room = inner_mtu(worker, m.sa);
-        const std::uint16_t mtu = m.family == Family::ipv6 ? std::max(room, kMinMtuIpv6) : room;
-        if (static_cast<Protocol>(m.protocol) == Protocol::tcp && worker.interfaces[m.in_interface].mss_clamp)
-            clamp_mss(packet, mtu);
-        if (room == 0) {
-            fitting.push(packet);  // encrypt knows why
-        } else if (cut_outside(worker, packet, room)) {
-            too_long.push(packet);
-        } else {
-            fit(worker, packet, mtu, fitting);
-        }
-        if (fitting.room() < kMaxFragments) {
-            encrypt_and_send(worker, fitting);
-            fitting.clear();
-        }
-    }
-    encrypt_and_send(worker, fitting);
-    encrypt_and_cut(worker, too_long);
-}
 
 /// Routed, ours to decide, leaving by an outside interface.
 void leave_outside(Worker& worker, Burst& routed) {
@@ -317,8 +201,8 @@ void process(Worker& worker, PortUse& port, Burst& frames) {
         lanes.pass.clear();
         lanes.encrypt.clear();
         remember(worker, lanes.datagrams, lanes.pass, lanes.encrypt);
-        if (!lanes.pass.empty()) send_on(worker, lanes.pass);
-        if (!lanes.encrypt.empty()) protect(worker, lanes.encrypt);
+        send_on(worker, lanes.pass);
+        protect(worker, lanes.encrypt);
         if (lanes.datagrams.empty()) return;
     }
     claim(worker, lanes.datagrams, lanes.esp);
@@ -458,6 +342,8 @@ void end(Worker& worker) {
 }  // namespace
 
 void send_released(Worker& worker) {
+    if (worker.released_pass.empty() && worker.released_encrypt.empty()) [[likely]]
+        return;
     look_up_routes(worker, worker.released_pass);
     send(worker, worker.released_pass);
     worker.released_pass.clear();
