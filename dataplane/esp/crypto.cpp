@@ -24,9 +24,9 @@ std::string_view name_of(IMB_ARCH arch) {
 /// The library's own refusals are in a global that its threads share, so a refused
 /// call must not happen: what it would refuse is refused here.
 bool acceptable(const Library* library, Job& job) {
+    const std::uint32_t part_of_block = job.len & (facts(job.suite).block_len - 1u);  // a power of two
     job.ok = false;
-    job.failed = library == nullptr || job.key == nullptr || job.len == 0 || job.len > kMaxJobLen ||
-                 job.len % facts(job.suite).block_len != 0;
+    job.failed = library == nullptr || job.key == nullptr || job.len - 1 >= kMaxJobLen || part_of_block != 0;
     return !job.failed;
 }
 
@@ -100,30 +100,37 @@ void chacha(IMB_MGR* mgr, Direction direction, Job& job, std::uint8_t* icv) {
     }
 }
 
+/// Both halves are looked at, whatever the first one says.
+bool same_icv(const std::uint8_t* a, const std::uint8_t* b) {
+    std::uint64_t left[2], right[2];
+    static_assert(sizeof left == kAeadIcvLen);
+    std::memcpy(left, a, sizeof left);
+    std::memcpy(right, b, sizeof right);
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+}
+
+/// The library's call for a whole packet; null for suites that are not AES-GCM.
 template <Direction direction>
-void run_direct(IMB_MGR* mgr, Job& job) {
-    gcm_context_data context;
-    std::array<std::uint8_t, kAeadIcvLen> made;
-    std::uint8_t* const icv = direction == Direction::outbound ? job.icv() : made.data();
-    const auto* key = static_cast<const gcm_key_data*>(job.key);
-    if (job.suite == EspSuite::aes_gcm_16_128) {
-        if (direction == Direction::outbound)
-            IMB_AES128_GCM_ENC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), aad_of(job),
-                               aad_len_of(job), icv, kAeadIcvLen);
-        else
-            IMB_AES128_GCM_DEC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), aad_of(job),
-                               aad_len_of(job), icv, kAeadIcvLen);
-    } else if (job.suite == EspSuite::aes_gcm_16_256) {
-        if (direction == Direction::outbound)
-            IMB_AES256_GCM_ENC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), aad_of(job),
-                               aad_len_of(job), icv, kAeadIcvLen);
-        else
-            IMB_AES256_GCM_DEC(mgr, key, &context, job.data, job.data, job.len, job.nonce.data(), aad_of(job),
-                               aad_len_of(job), icv, kAeadIcvLen);
+aes_gcm_enc_dec_t gcm_of(const IMB_MGR* mgr, EspSuite suite) {
+    constexpr bool sealing = direction == Direction::outbound;
+    if (suite == EspSuite::aes_gcm_16_128) return sealing ? mgr->gcm128_enc : mgr->gcm128_dec;
+    if (suite == EspSuite::aes_gcm_16_256) return sealing ? mgr->gcm256_enc : mgr->gcm256_dec;
+    return nullptr;
+}
+
+template <Direction direction>
+void run_direct(IMB_MGR* mgr, aes_gcm_enc_dec_t gcm, Job& job) {
+    constexpr bool sealing = direction == Direction::outbound;
+    alignas(16) std::uint8_t made[kAeadIcvLen];
+    std::uint8_t* const icv = sealing ? job.icv() : made;
+    if (gcm != nullptr) {
+        gcm_context_data context;
+        gcm(static_cast<const gcm_key_data*>(job.key), &context, job.data, job.data, job.len,
+            job.nonce.data(), aad_of(job), aad_len_of(job), icv, kAeadIcvLen);
     } else {
         chacha(mgr, direction, job, icv);
     }
-    job.ok = direction == Direction::outbound || equal_constant_time(made, {job.icv(), kAeadIcvLen});
+    job.ok = sealing || same_icv(made, job.icv());
 }
 
 /// Groups that the library can take together, in the order of their first packets.
@@ -219,11 +226,20 @@ void Crypto::run(std::span<Job> jobs) const {
     Library* library = library_.get();
     std::array<Job*, kBatch> waiting;
     unsigned num_waiting = 0;
+    bool direct = false;  // what is true of `suite`, mostly that of the whole burst
+    aes_gcm_enc_dec_t gcm = nullptr;
+    std::size_t suite = kNumEspSuites;
     for (Job& job : jobs) {
         if (!acceptable(library, job)) continue;
-        const auto& choices = direction == Direction::outbound ? library->status.seal : library->status.open;
-        if (choices[static_cast<std::size_t>(job.suite)].path == CryptoPath::direct) {
-            run_direct<direction>(library->mgr, job);
+        if (static_cast<std::size_t>(job.suite) != suite) [[unlikely]] {
+            suite = static_cast<std::size_t>(job.suite);
+            const CryptoStatus& status = library->status;
+            direct = (direction == Direction::outbound ? status.seal : status.open)[suite].path ==
+                     CryptoPath::direct;
+            gcm = gcm_of<direction>(library->mgr, job.suite);
+        }
+        if (direct) [[likely]] {
+            run_direct<direction>(library->mgr, gcm, job);
             continue;
         }
         waiting[num_waiting++] = &job;
