@@ -1,17 +1,26 @@
 // Whole packets that cross between the planes, as copied fixed-size records over
-// SPSC rings: punts (worker → control) and transmissions (control → worker).
+// SPSC rings: punts (worker → control) and transmissions (control → worker). A packet
+// longer than a record takes several, one behind the other; the first says what it is.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <type_traits>
 
 #include "net/address.hpp"
 
 namespace oegate {
 
-/// Longest frame or datagram in a record. IKE with raw RSA keys up to 8192 bits
-/// stays below an Ethernet MTU; what is longer is dropped as punt_too_long.
+/// Bytes in one record. Nearly everything is shorter.
 inline constexpr std::size_t kMaxRecordBytes = 2032;
+/// Records of one packet. IKE with certificates needs 3,000 bytes (RFC 7296 §2) and more;
+/// what is longer than this is dropped as punt_too_long.
+inline constexpr std::size_t kMaxRecords = 8;
+inline constexpr std::size_t kMaxPacketBytes = kMaxRecords * kMaxRecordBytes;
+
+constexpr std::size_t records_of(std::size_t len) {
+    return len <= kMaxRecordBytes ? 1 : (len + kMaxRecordBytes - 1) / kMaxRecordBytes;
+}
 
 struct alignas(4) Punt {
     enum class Kind : std::uint8_t {
@@ -23,7 +32,7 @@ struct alignas(4) Punt {
     Kind kind = Kind::arp;
     std::uint8_t worker = 0;
     std::uint16_t interface = 0;
-    std::uint16_t len = 0;
+    std::uint16_t len = 0;          // of the packet; the next records hold no more than its other bytes
     std::uint16_t source_port = 0;  // ike, ike_nat_t
     Address source;                 // of the IP header; unspecified for arp
     Address destination;
@@ -39,7 +48,7 @@ struct alignas(4) Transmit {
     };
     Kind kind = Kind::datagram;
     std::uint16_t interface = 0;
-    std::uint16_t len = 0;
+    std::uint16_t len = 0;  // as Punt::len
     std::array<std::uint8_t, kMaxRecordBytes> data;
 };
 

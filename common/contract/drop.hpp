@@ -54,7 +54,7 @@
     X(arp_malformed, "ARP packet not Ethernet and IPv4, or too short")                                       \
     X(nd_malformed, "neighbour discovery message fails RFC 4861 §7.1")                                       \
     X(punt_ring_full, "control plane does not keep up")                                                      \
-    X(punt_too_long, "datagram to the control plane is longer than a punt record")                           \
+    X(punt_too_long, "datagram to the control plane is longer than 16,256 bytes")                            \
     X(udp_malformed, "UDP to us with a wrong length or checksum")                                            \
     X(neighbour_queue_full, "too many datagrams wait for this or all neighbours")                            \
     X(neighbour_failed, "neighbour does not answer; ICMP unreachable was offered")                           \

@@ -53,16 +53,21 @@ std::uint64_t Bridge::post(unsigned worker, Command command) {
 
 void Bridge::transmit(unsigned worker, Transmit::Kind kind, std::uint16_t interface, ByteView data) {
     Worker& to = workers_.at(worker);
-    if (data.size() > kMaxRecordBytes || to.transmits.size() >= kMaxTransmits) {
+    const std::size_t count = records_of(data.size());
+    if (data.size() > kMaxPacketBytes || to.transmits.size() + count > kMaxTransmits) {
         ++num_transmits_lost_;
         return;
     }
-    Transmit record;
-    record.kind = kind;
-    record.interface = interface;
-    record.len = static_cast<std::uint16_t>(data.size());
-    std::memcpy(record.data.data(), data.data(), data.size());
-    if (!to.transmits.empty() || !put(links_[worker].transmits, record)) to.transmits.push_back(record);
+    for (std::size_t i = 0; i < count; ++i) {
+        const ByteView part = data.subspan(i * kMaxRecordBytes)
+                                  .first(std::min(data.size() - i * kMaxRecordBytes, kMaxRecordBytes));
+        Transmit record;
+        record.kind = kind;
+        record.interface = interface;
+        record.len = static_cast<std::uint16_t>(data.size());
+        std::memcpy(record.data.data(), part.data(), part.size());
+        if (!to.transmits.empty() || !put(links_[worker].transmits, record)) to.transmits.push_back(record);
+    }
     wake(links_[worker]);
 }
 
@@ -82,10 +87,24 @@ bool Bridge::flush(unsigned worker) {
     return moved;
 }
 
+/// A worker puts all records of a packet into the ring at once: after the first, the others
+/// are there.
+bool Bridge::take_punts(rte_ring* ring, Inbox& inbox) {
+    return drain<Punt>(ring, [&](const Punt& punt) {
+        const std::size_t len = punt.len;
+        if (len <= kMaxRecordBytes) return inbox.on_punt(punt, ByteView(punt.data).first(len));
+        packet_.assign(punt.data.begin(), punt.data.end());
+        Punt next;
+        while (packet_.size() < len && rte_ring_sc_dequeue_elem(ring, &next, sizeof next) == 0)
+            append(packet_, ByteView(next.data).first(std::min(len - packet_.size(), kMaxRecordBytes)));
+        if (packet_.size() == len) inbox.on_punt(punt, packet_);
+    });
+}
+
 bool Bridge::take_in(unsigned worker, Inbox& inbox) {
     const WorkerLink& link = links_[worker];
     bool found = drain<Event>(link.events, [&](const Event& event) { inbox.on_event(event); });
-    found |= drain<Punt>(link.punts, [&](const Punt& punt) { inbox.on_punt(punt); });
+    found |= take_punts(link.punts, inbox);
     found |= drain<SnapshotRecord>(link.snapshots,
                                    [&](const SnapshotRecord& record) { inbox.on_snapshot(worker, record); });
     found |= drain<TraceRecord>(link.traces, [&](const TraceRecord& record) { inbox.on_trace(record); });

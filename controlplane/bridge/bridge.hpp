@@ -6,6 +6,7 @@
 #include <deque>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "contract/command.hpp"
 #include "contract/datagram.hpp"
 #include "contract/event.hpp"
@@ -19,7 +20,8 @@ class Inbox {
   public:
     virtual ~Inbox() = default;
     virtual void on_event(const Event& event) = 0;
-    virtual void on_punt(const Punt& punt) = 0;
+    /// data: of the whole packet, which may be longer than the record.
+    virtual void on_punt(const Punt& punt, ByteView data) = 0;
     virtual void on_snapshot(unsigned worker, const SnapshotRecord& record) = 0;
     virtual void on_trace(const TraceRecord&) {}
     virtual void on_capture(const CaptureRecord&) {}
@@ -40,7 +42,7 @@ class Bridge {
     /// Returns the command's sequence number, counting from 1 per worker.
     std::uint64_t post(unsigned worker, Command command);
     /// A whole IP datagram or frame. Unlike a command it may be lost, as on any wire:
-    /// beyond kMaxTransmits waiting ones it is counted and dropped.
+    /// beyond kMaxTransmits waiting records, and beyond kMaxPacketBytes, it is counted and dropped.
     void transmit(unsigned worker, Transmit::Kind kind, std::uint16_t interface, ByteView data);
 
     /// Takes in what the workers have for us (at most kMaxPerPoll of each kind and
@@ -68,10 +70,12 @@ class Bridge {
     };
     bool flush(unsigned worker);
     bool take_in(unsigned worker, Inbox& inbox);
+    bool take_punts(rte_ring* ring, Inbox& inbox);
 
     std::vector<WorkerLink> links_;
     std::vector<Worker> workers_;
     std::uint64_t num_transmits_lost_ = 0;
+    Bytes packet_;  // one that came in several records
 };
 
 }  // namespace oegate::bridge

@@ -164,8 +164,7 @@ void Daemon::on_event(const Event& event) {
         gateway_.on_event(event, now_);
 }
 
-void Daemon::on_punt(const Punt& punt) {
-    const ByteView data(punt.data.data(), std::min<std::size_t>(punt.len, punt.data.size()));
+void Daemon::on_punt(const Punt& punt, ByteView data) {
     switch (punt.kind) {
         case Punt::Kind::arp:
             neighbours_.on_arp(punt.interface, data, now_);

@@ -65,7 +65,7 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
 
     // from the workers
     void on_event(const Event& event) override;
-    void on_punt(const Punt& punt) override;
+    void on_punt(const Punt& punt, ByteView data) override;
     void on_snapshot(unsigned worker, const SnapshotRecord& record) override;
     void on_applied(unsigned worker, std::uint64_t sequence) override;
     void on_trace(const TraceRecord& record) override;

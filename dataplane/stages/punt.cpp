@@ -4,6 +4,7 @@
 #include <rte_ring_elem.h>
 #include <rte_ring_peek_zc.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace oegate {
@@ -11,17 +12,24 @@ namespace oegate {
 void punt(Worker& worker, rte_mbuf* packet, Punt::Kind kind, std::size_t offset, std::size_t len) {
     if (worker.watch.has(Watch::kTrace)) [[unlikely]]
         watch_packet(worker, Stage::punt, packet);
-    if (len > kMaxRecordBytes) {
+    if (len > kMaxPacketBytes) {
         drop(worker, packet, Drop::punt_too_long);
         return;
     }
+    // All records or none, seen by control at once.
+    const auto count = static_cast<unsigned>(records_of(len));
     rte_ring_zc_data place{};
-    if (rte_ring_enqueue_zc_bulk_elem_start(worker.link.punts, sizeof(Punt), 1, &place, nullptr) != 1) {
+    if (rte_ring_enqueue_zc_bulk_elem_start(worker.link.punts, sizeof(Punt), count, &place, nullptr) !=
+        count) {
         drop(worker, packet, Drop::punt_ring_full);
         return;
     }
+    const auto record_at = [&place](unsigned i) -> Punt& {
+        return i < place.n1 ? static_cast<Punt*>(place.ptr1)[i]
+                            : static_cast<Punt*>(place.ptr2)[i - place.n1];
+    };
     const Meta& m = meta(packet);
-    Punt& record = *static_cast<Punt*>(place.ptr1);
+    Punt& record = record_at(0);
     record.kind = kind;
     record.worker = static_cast<std::uint8_t>(worker.index);
     record.interface = m.in_interface;
@@ -30,8 +38,12 @@ void punt(Worker& worker, rte_mbuf* packet, Punt::Kind kind, std::size_t offset,
     record.source = m.pair.source;
     record.destination = m.pair.destination;
     record.source_mac = m.source_mac;
-    std::memcpy(record.data.data(), data(packet) + offset, len);
-    rte_ring_enqueue_zc_elem_finish(worker.link.punts, 1);
+    const std::uint8_t* from = data(packet) + offset;
+    for (unsigned i = 0; i < count; ++i) {
+        const std::size_t at = i * kMaxRecordBytes;
+        std::memcpy(record_at(i).data.data(), from + at, std::min(len - at, kMaxRecordBytes));
+    }
+    rte_ring_enqueue_zc_elem_finish(worker.link.punts, count);
     worker.ledger.consumed.add();
     rte_pktmbuf_free(packet);
 }

@@ -5,9 +5,11 @@
 #include <rte_ring_elem.h>
 #include <rte_ring_peek_zc.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "net/checksum.hpp"
 #include "observe/at_stage.hpp"
 #include "stages/handoff.hpp"
 #include "stages/parse.hpp"
@@ -18,6 +20,7 @@ namespace oegate {
 namespace {
 
 constexpr unsigned kRecordsPerLoop = 16;
+static_assert(kRecordsPerLoop >= kMaxRecords);
 constexpr unsigned kTransmitTries = 4;
 constexpr unsigned kLongestLink = sizeof(EthernetHeader) + sizeof(VlanTag);
 
@@ -115,18 +118,65 @@ bool insert_tag(rte_mbuf* frame, std::uint16_t vlan) {
     return true;
 }
 
-void take_record(Worker& worker, const Transmit& record, Burst& datagrams) {
+/// The records of one packet, some of them at the end of the ring's memory and some at its
+/// beginning.
+struct Records {
+    const rte_ring_zc_data& place;
+    unsigned first = 0;
+    const Transmit& operator[](unsigned i) const {
+        i += first;
+        return i < place.n1 ? static_cast<const Transmit*>(place.ptr1)[i]
+                            : static_cast<const Transmit*>(place.ptr2)[i - place.n1];
+    }
+};
+
+/// An ordinary buffer, or a large one, with this packet in it; null when there is none.
+rte_mbuf* gather(Worker& worker, const Records& records, std::uint16_t len) {
+    rte_mbuf* packet = nullptr;
+    if (len <= worker.buffer_len) {
+        packet = make_packet(worker);
+    } else if (worker.large_pool != nullptr) {
+        packet = rte_pktmbuf_alloc(worker.large_pool);
+        if (packet != nullptr) meta(packet) = Meta{};
+    }
+    if (packet == nullptr) return nullptr;
+    auto* to = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(packet, len));
+    for (unsigned i = 0; i < records_of(len); ++i) {
+        const std::size_t at = i * kMaxRecordBytes;
+        std::memcpy(to + at, records[i].data.data(), std::min(len - at, kMaxRecordBytes));
+    }
+    return packet;
+}
+
+/// Control is the host that sends: its datagrams may be cut, if they do not say otherwise,
+/// and then need an identification of their own (RFC 6864 §4).
+void may_cut(Worker& worker, rte_mbuf* packet) {
+    Meta& m = meta(packet);
+    if (m.family == Family::ipv6) {
+        m.dont_fragment = false;
+        return;
+    }
+    auto* header = reinterpret_cast<Ipv4Header*>(data(packet));
+    if (m.dont_fragment || header->identification.host() != 0) return;
+    header->identification = Be16(worker.identification++);
+    header->header_checksum = {};
+    header->header_checksum = Be16(checksum({data(packet), header->header_len()}));
+}
+
+void take_records(Worker& worker, const Records& records, Burst& datagrams) {
     worker.ledger.generated.add();
-    if (record.interface >= worker.interfaces.size() || record.len > kMaxRecordBytes) {
+    const Transmit& record = records[0];
+    const bool frame = record.kind == Transmit::Kind::frame;
+    if (record.interface >= worker.interfaces.size() ||
+        record.len > (frame ? kMaxRecordBytes : kMaxPacketBytes)) {
         count_drop(worker, 0, Drop::frame_short);  // only a broken control plane writes such
         return;
     }
-    rte_mbuf* packet = make_packet(worker);
+    rte_mbuf* packet = gather(worker, records, record.len);
     if (packet == nullptr) {
         count_drop(worker, record.interface, Drop::no_buffer);
         return;
     }
-    std::memcpy(rte_pktmbuf_append(packet, record.len), record.data.data(), record.len);
     Meta& m = meta(packet);
     m.origin = Origin::control;
     m.in_interface = m.out_interface = record.interface;
@@ -135,6 +185,7 @@ void take_record(Worker& worker, const Transmit& record, Burst& datagrams) {
             drop(worker, packet, reason);
             return;
         }
+        may_cut(worker, packet);
         datagrams.push(packet);
         return;
     }
@@ -224,12 +275,16 @@ void transmit_from_control(Worker& worker, Burst& datagrams) {
     const unsigned count = rte_ring_dequeue_zc_burst_elem_start(worker.link.transmits, sizeof(Transmit),
                                                                 kRecordsPerLoop, &place, nullptr);
     if (count == 0) return;
-    for (unsigned i = 0; i < count; ++i) {
-        const auto* record = i < place.n1 ? static_cast<const Transmit*>(place.ptr1) + i
-                                          : static_cast<const Transmit*>(place.ptr2) + (i - place.n1);
-        take_record(worker, *record, datagrams);
+    unsigned taken = 0;
+    while (taken < count) {
+        const Records records{place, taken};
+        const auto num =
+            static_cast<unsigned>(records_of(std::min<std::size_t>(records[0].len, kMaxPacketBytes)));
+        if (taken + num > count) break;  // the rest of it comes with the next loop
+        take_records(worker, records, datagrams);
+        taken += num;
     }
-    rte_ring_dequeue_zc_elem_finish(worker.link.transmits, count);
+    rte_ring_dequeue_zc_elem_finish(worker.link.transmits, taken);
 }
 
 }  // namespace oegate

@@ -4,6 +4,7 @@
 #include <rte_ethdev.h>
 #include <rte_ring_elem.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <stdexcept>
@@ -208,8 +209,34 @@ std::vector<Record> drain(rte_ring* ring) {
 }
 }  // namespace
 
+void Gateway::transmit(unsigned worker, const Bytes& datagram) {
+    for (std::size_t at = 0; at < datagram.size(); at += kMaxRecordBytes) {
+        Transmit record{};
+        record.interface = kOutside;
+        record.len = static_cast<std::uint16_t>(datagram.size());
+        std::memcpy(record.data.data(), datagram.data() + at,
+                    std::min(datagram.size() - at, kMaxRecordBytes));
+        transmit(worker, record);
+    }
+}
+
 std::vector<Punt> Gateway::punts(unsigned worker) {
-    return drain<Punt>(parts().links[worker].punts);
+    const auto records = drain<Punt>(parts().links[worker].punts);
+    std::vector<Punt> firsts;
+    for (std::size_t i = 0; i < records.size(); i += records_of(records[i].len)) firsts.push_back(records[i]);
+    return firsts;
+}
+std::vector<Bytes> Gateway::punted(unsigned worker) {
+    const auto records = drain<Punt>(parts().links[worker].punts);
+    std::vector<Bytes> all;
+    for (std::size_t i = 0; i < records.size(); i += records_of(records[i].len)) {
+        Bytes& whole = all.emplace_back();
+        REQUIRE(i + records_of(records[i].len) <= records.size());
+        for (std::size_t k = 0; k < records_of(records[i].len); ++k)
+            whole.insert(whole.end(), records[i + k].data.begin(), records[i + k].data.end());
+        whole.resize(records[i].len);
+    }
+    return all;
 }
 std::vector<Event> Gateway::events(unsigned worker) {
     return drain<Event>(parts().links[worker].events);

@@ -49,7 +49,11 @@ class Gateway {
 
     void command(unsigned worker, Command command);
     void transmit(unsigned worker, const Transmit& record);
+    /// A datagram of control's, in as many records as it takes.
+    void transmit(unsigned worker, const Bytes& datagram);
+    /// First records of what was punted, and all its bytes.
     std::vector<Punt> punts(unsigned worker = 0);
+    std::vector<Bytes> punted(unsigned worker = 0);
     std::vector<Event> events(unsigned worker = 0);
 
     std::uint64_t drops(Drop reason) const;

@@ -215,12 +215,6 @@ std::vector<Row> rows() {
          v4(changed(udp(us, 500, 500, kHello), 25, 99))},
         {"UDP over IPv6 without checksum", Drop::udp_malformed,
          v6(changed(changed(udp(us6, 500, 500, kHello), 46, 0), 47, 0))},
-        {"IKE longer than a record", Drop::punt_too_long,
-         [](Gateway& g) {
-             return ethernet(g.mac(kJumbo), kIpv4,
-                             udp({"10.9.0.2", "10.9.0.1"}, 500, 500, Bytes(kMaxRecordBytes + 1, 0)));
-         },
-         kJumbo},
     };
 }
 

@@ -1,4 +1,4 @@
-// Fragments of ESP, UDP-encapsulated ESP and IKE to ourselves: what becomes whole, what
+// Fragments of ESP, UDP-encapsulated ESP and ICMP to ourselves: what becomes whole, what
 // is refused and under which name, over one worker and two.
 #include <algorithm>
 
@@ -6,55 +6,13 @@
 #include "catch.hpp"
 #include "net/checksum.hpp"
 #include "packet/security/peer.hpp"
+#include "packet/size/pieces.hpp"
 #include "worker/burst.hpp"
 
 using namespace oegate;
 using namespace oegate::packet_test;
 
 namespace {
-
-Bytes summed(Bytes d) {
-    d[10] = d[11] = 0;
-    const std::uint16_t sum = checksum(ByteView(d).first(4u * (d[0] & 15)));
-    d[10] = static_cast<std::uint8_t>(sum >> 8);
-    d[11] = static_cast<std::uint8_t>(sum);
-    return d;
-}
-
-/// One fragment of a datagram: `len` bytes of its payload from `offset`.
-Bytes piece(const Bytes& whole, std::size_t offset, std::size_t len, bool more, std::uint16_t id = 0x4242) {
-    const bool v4 = whole[0] >> 4 == 4;
-    const std::size_t header = v4 ? 20 : 40;
-    Bytes d(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(header));
-    const auto put16 = [&d](std::size_t at, std::size_t value) {
-        d[at] = static_cast<std::uint8_t>(value >> 8);
-        d[at + 1] = static_cast<std::uint8_t>(value);
-    };
-    if (v4) {
-        put16(2, 20 + len);
-        put16(4, id);
-        put16(6, offset / 8 | (more ? 0x2000 : 0));
-        d = summed(d);
-    } else {
-        put16(4, 8 + len);
-        const std::uint8_t next = d[6];
-        d[6] = 44;
-        d.insert(d.end(), {next, 0, static_cast<std::uint8_t>(offset >> 8),
-                           static_cast<std::uint8_t>((offset & 0xf8) | (more ? 1 : 0)), 0, 0,
-                           static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id)});
-    }
-    const auto from = whole.begin() + static_cast<std::ptrdiff_t>(header + offset);
-    d.insert(d.end(), from, from + static_cast<std::ptrdiff_t>(len));
-    return d;
-}
-
-std::vector<Bytes> pieces(const Bytes& whole, std::size_t step, std::uint16_t id = 0x4242) {
-    const std::size_t payload = whole.size() - (whole[0] >> 4 == 4 ? 20 : 40);
-    std::vector<Bytes> all;
-    for (std::size_t at = 0; at < payload; at += step)
-        all.push_back(piece(whole, at, std::min(step, payload - at), at + step < payload, id));
-    return all;
-}
 
 Tunnel tunnel(bool v6) {
     Tunnel t;
@@ -248,22 +206,6 @@ TEST_CASE("two hundred large datagrams leave no large buffer behind") {
     }
     CHECK(lab.g.drops(Drop::esp_bad_icv) == 100);
     CHECK(lab.g.drops() == 100);
-}
-
-TEST_CASE("IKE in fragments reaches control whole") {
-    Lab lab;
-    Bytes message(1900, 0);
-    for (std::size_t i = 0; i < message.size(); ++i) message[i] = static_cast<std::uint8_t>(i * 7);
-    for (const Bytes& d : pieces(udp({"10.3.9.9", "10.2.0.1"}, 500, 500, message), 1344)) lab.receive(d);
-    const auto punts = lab.g.punts();
-    REQUIRE(punts.size() == 1);
-    CHECK(punts[0].kind == Punt::Kind::ike);
-    CHECK(Bytes(punts[0].data.begin(), punts[0].data.begin() + punts[0].len) == message);
-    // A wrong checksum shows only now.
-    Bytes wrong = udp({"10.3.9.9", "10.2.0.1"}, 500, 500, message);
-    wrong.back() ^= 1;
-    for (const Bytes& d : pieces(wrong, 1344, 7)) lab.receive(d);
-    CHECK(lab.g.drops(Drop::udp_malformed) == 1);
 }
 
 TEST_CASE("a whole IPv6 datagram behind a Fragment header needs no other") {

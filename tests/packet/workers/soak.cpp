@@ -134,7 +134,7 @@ class Soak final : public bridge::Inbox {
         flows_.pop_front();
         ++removals_;
     }
-    void on_punt(const Punt&) override {}
+    void on_punt(const Punt&, ByteView) override {}
     void on_snapshot(unsigned, const SnapshotRecord&) override { ++snapshots_; }
     void on_trace(const TraceRecord&) override { ++traces_; }
     void on_capture(const CaptureRecord& record) override {

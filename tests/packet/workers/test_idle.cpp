@@ -46,7 +46,7 @@ struct Running {
 
 struct Nothing final : bridge::Inbox {
     void on_event(const Event&) override {}
-    void on_punt(const Punt&) override {}
+    void on_punt(const Punt&, ByteView) override {}
     void on_snapshot(unsigned, const SnapshotRecord&) override {}
     void on_applied(unsigned, std::uint64_t) override {}
 };

@@ -185,7 +185,7 @@ class Control final : public bridge::Inbox {
         post(event.worker, Command(pass));
         ++verdicts_;
     }
-    void on_punt(const Punt&) override {}
+    void on_punt(const Punt&, ByteView) override {}
     void on_snapshot(unsigned, const SnapshotRecord& r) override {
         snapshots_ += r.kind == SnapshotRecord::Kind::end;
     }

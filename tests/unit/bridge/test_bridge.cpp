@@ -46,10 +46,14 @@ struct Wires {
 struct Recorder : Inbox {
     std::vector<Event> events;
     std::vector<Punt> punts;
+    std::vector<Bytes> packets;
     std::vector<SnapshotRecord> snapshots;
     std::vector<std::uint64_t> applied;
     void on_event(const Event& event) override { events.push_back(event); }
-    void on_punt(const Punt& punt) override { punts.push_back(punt); }
+    void on_punt(const Punt& punt, ByteView data) override {
+        punts.push_back(punt);
+        packets.emplace_back(data.begin(), data.end());
+    }
     void on_snapshot(unsigned, const SnapshotRecord& record) override { snapshots.push_back(record); }
     void on_applied(unsigned, std::uint64_t sequence) override { applied.push_back(sequence); }
 };
@@ -110,8 +114,56 @@ TEST_CASE("bridge: datagrams beyond the bound are counted and dropped, as are ov
         bridge.transmit(0, Transmit::Kind::datagram, 0, small);
     CHECK(bridge.num_transmits_lost() == 0);
     bridge.transmit(0, Transmit::Kind::datagram, 0, small);
-    bridge.transmit(0, Transmit::Kind::datagram, 0, Bytes(kMaxRecordBytes + 1));
+    bridge.transmit(0, Transmit::Kind::datagram, 0, Bytes(kMaxPacketBytes + 1));
     CHECK(bridge.num_transmits_lost() == 2);
+}
+
+TEST_CASE("bridge: a packet longer than a record crosses in several, both ways") {
+    Wires wires;
+    Bridge bridge({wires.link()});
+    Recorder inbox;
+    for (const std::size_t len : {kMaxRecordBytes, kMaxRecordBytes + 1, std::size_t{6000}}) {
+        CAPTURE(len);
+        Bytes packet(len);
+        for (std::size_t i = 0; i < len; ++i) packet[i] = static_cast<std::uint8_t>(i * 5 + i / 256);
+        // A ring of 4 holds 3 records; the rest waits.
+        bridge.transmit(0, Transmit::Kind::datagram, 2, packet);
+        bridge.transmit(0, Transmit::Kind::datagram, 2, packet);
+        for (unsigned round = 0; round < 2; ++round) {
+            Bytes got;
+            while (got.size() < len) {
+                Transmit record;
+                bridge.poll(inbox);
+                REQUIRE(rte_ring_sc_dequeue_elem(wires.transmits.get(), &record, sizeof record) == 0);
+                CHECK(record.len == len);
+                CHECK(record.interface == 2);
+                append(got, ByteView(record.data).first(std::min(len - got.size(), kMaxRecordBytes)));
+            }
+            CHECK(got == packet);
+        }
+        CHECK(bridge.num_waiting() == 0);
+
+        Punt records[3]{};
+        const auto count = static_cast<unsigned>(records_of(len));
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t at = i * kMaxRecordBytes;
+            std::copy_n(packet.begin() + static_cast<std::ptrdiff_t>(at), std::min(len - at, kMaxRecordBytes),
+                        records[i].data.begin());
+        }
+        records[0].len = static_cast<std::uint16_t>(len);
+        REQUIRE(rte_ring_sp_enqueue_bulk_elem(wires.punts.get(), records, sizeof(Punt), count, nullptr) ==
+                count);
+        bridge.poll(inbox);
+        REQUIRE(inbox.packets.size() == 1);
+        CHECK(inbox.packets[0] == packet);
+        inbox.packets.clear();
+    }
+    // A packet that is cut off, which no worker sends, is not passed on.
+    Punt half{};
+    half.len = kMaxRecordBytes + 1;
+    rte_ring_sp_enqueue_elem(wires.punts.get(), &half, sizeof half);
+    bridge.poll(inbox);
+    CHECK(inbox.packets.empty());
 }
 
 TEST_CASE("ike datagram: IPv4 and IPv6, checksums right, marker on port 4500") {
