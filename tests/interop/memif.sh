@@ -31,12 +31,21 @@ ask() {
     wait_for 5 sh -c "[ \$(wc -l <'$out/$1') -gt $lines ]"
     tail -n 1 "$out/$1" | jq -r "$2"
 }
+at_least() { [ "$(ask "$1" "$2")" -ge "$3" ]; }
+# quiet: the generator says that it stopped, and nothing was received or sent since last asked.
+quiet() {
+    local now before=${counted:-}
+    grep -q '^Done\.' "$out/generator" || return 1
+    now="$(ask a .inside.received) $(ask a .outside.transmitted) $(ask b .outside.received) $(ask b .inside.transmitted)"
+    counted=$now
+    [ "$now" = "$before" ]
+}
 link_is() { [ "$(ask "$1" ".$2.up")" = "$3" ]; }
 # testpmd NAME SOCKET ARGUMENTS…: one port; ends with the file descriptor it reads from.
 testpmd() {
     local name=$1 socket=$2
     shift 2
-    exec timeout 60 dpdk-testpmd --lcores 0@0,1@0 --no-huge -m 256 --no-pci --no-telemetry --log-level=error \
+    exec timeout 60 stdbuf -oL dpdk-testpmd --lcores 0@0,1@0 --no-huge -m 256 --no-pci --no-telemetry --log-level=error \
         "--file-prefix=story-$name" --vdev "net_memif0,role=client,socket=$socket" -- --interactive --auto-start \
         --no-mlockall --total-num-mbufs=8192 "$@" >"$out/$name" 2>&1
 }
@@ -60,9 +69,9 @@ testpmd generator @story-in --forward-mode=flowgen --flowgen-flows=50 --txpkts=2
 exec 6>"$out/generator.in"
 wait_for 15 link_is a inside true || true
 expect "the generator's link" true "$(ask a .inside.up)"
-sleep 2
+wait_for 20 at_least b .inside.transmitted 1000 || true
 printf 'stop\n' >&6
-sleep 1
+wait_for 20 quiet || true
 received=$(ask a .inside.received)
 expect "some were received" true "$([ "$received" -gt 1000 ] && echo true)"
 expect "received by a: transmitted or dropped for want of room" "$received" \
@@ -78,7 +87,7 @@ expect "the sink's count" "$(ask b .inside.transmitted)" \
 expect "a peer that went" false "$(ask b .inside.up)"
 
 printf 'start\n' >&6
-sleep 1
+wait_for 20 at_least b '.outside.drops.interface_down // 0' 1 || true
 printf 'stop\nquit\n' >&6
 exec 6>&-
 expect "b drops by name what cannot leave" true "$(ask b '.outside.drops.interface_down > 0')"

@@ -9,7 +9,7 @@ count() { tshark -n -r "$1" -Y "$2" 2>/dev/null | wc -l; }
 gate sg-a capture start wire --interface outside >/dev/null
 gate sg-a capture start plain --decrypted --pair 192.1.0.65 192.2.0.66 >/dev/null
 gate sg-a trace 192.1.0.65 192.2.0.66 --protocol icmp --seconds 20 >"$out/trace" & tracer=$!
-sleep 1
+wait_for 5 grep -q 'trace of .* begins' "$lab/sg-a.log" || true
 expect "a second trace" 1 "$(gate sg-a trace 192.1.0.65 192.2.0.66 >/dev/null 2>&1; echo $?)"
 expect "answered" "1 2 3" "$(ping_from alice 192.2.0.66 3)"
 wait $tracer || true
