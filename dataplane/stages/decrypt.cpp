@@ -10,6 +10,7 @@
 #include "stages/ip_options.hpp"
 #include "stages/parse.hpp"
 #include "stages/ways.hpp"
+#include "tables/fib.hpp"
 #include "worker/security.hpp"
 #include "worker/security_state.hpp"
 
@@ -112,15 +113,19 @@ bool selected(const Pair& inner, const InboundSa& sa) {
 }
 
 /// RFC 4301 §6.2: an ICMP error from a router behind the peer, about a datagram that went
-/// out to this SA's peer, for whoever sent that.
-[[gnu::cold]] bool is_error_for(const InboundSa& sa, rte_mbuf* packet) {
+/// out to this SA's peer, for whoever sent that. The SA does not vouch for its source: it
+/// must not be of a network inside (RFC 2827).
+[[gnu::cold]] bool is_error_for(const Worker& worker, const InboundSa& sa, rte_mbuf* packet) {
     const Meta& m = meta(packet);
     const auto icmp = m.family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6;
     if (static_cast<Protocol>(m.protocol) != icmp || m.later_fragment) return false;
     const auto about = quoted_pair(
         {data(packet) + m.header_len, static_cast<std::size_t>(rte_pktmbuf_data_len(packet) - m.header_len)},
         m.family);
-    return about && about->source == m.pair.destination && selected(about->reversed(), sa);
+    if (!about || about->source != m.pair.destination || !selected(about->reversed(), sa)) return false;
+    const std::uint32_t back = worker.routes->lookup(m.pair.source);
+    return back == kNoNextHop ||
+           worker.interfaces[worker.routes->next_hop(back).interface].role != InterfaceRole::inside;
 }
 
 Drop mismatch(Worker& worker, const Pair& inner, const InboundSa& sa) {
@@ -162,7 +167,7 @@ Drop unwrap(Worker& worker, rte_mbuf* packet, InboundSa& sa, const esp::Job& job
     m.family = family;
     if (parse_datagram(packet) != Drop::kCount) return Drop::esp_inner_invalid;
     const bool of_pair = selected(m.pair, sa);
-    if (!of_pair && !is_error_for(sa, packet)) return mismatch(worker, m.pair, sa);
+    if (!of_pair && !is_error_for(worker, sa, packet)) return mismatch(worker, m.pair, sa);
     m.way = of_pair && sa.selectors_exact ? way_inside(worker, sa) : Way{};
     return set_ecn(data(packet), family, outer_ecn) ? Drop::kCount : Drop::esp_congestion;
 }

@@ -239,13 +239,14 @@ TEST_CASE("an error from behind the peer about what went into its tunnel comes i
         CHECK(p.g.drops() == 0);
         const auto other = static_cast<std::uint8_t>(v6 ? 3 : 11);
         const Bytes bad[] = {
-            error(message(bob, alice), other),                       // about the other direction
-            error(message(alice, router), other),                    // about another peer
-            error(message(stranger, bob), other),                    // about another host
-            error(message(alice, bob, v6 ? 39 : 19), other),         // too little to tell
-            error(message(alice, bob), v6 ? 129 : 0),                // an echo reply
-            error(message(alice, bob), v6 ? 137 : 5),                // a redirect
-            icmp({router, stranger}, other, 0, message(alice, bob))  // for somebody else
+            error(message(bob, alice), other),                        // about the other direction
+            error(message(alice, router), other),                     // about another peer
+            error(message(stranger, bob), other),                     // about another host
+            error(message(alice, bob, v6 ? 39 : 19), other),          // too little to tell
+            error(message(alice, bob), v6 ? 129 : 0),                 // an echo reply
+            error(message(alice, bob), v6 ? 137 : 5),                 // a redirect
+            icmp({router, stranger}, other, 0, message(alice, bob)),  // for somebody else
+            icmp({stranger, alice}, other, 0, message(alice, bob)),   // from an address inside
         };
         for (const Bytes& inner : bad) {
             CAPTURE(&inner - bad);
