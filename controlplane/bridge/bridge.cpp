@@ -105,8 +105,9 @@ bool Bridge::take_in(unsigned worker, Inbox& inbox) {
     const WorkerLink& link = links_[worker];
     bool found = drain<Event>(link.events, [&](const Event& event) { inbox.on_event(event); });
     found |= take_punts(link.punts, inbox);
-    found |= drain<SnapshotRecord>(link.snapshots,
-                                   [&](const SnapshotRecord& record) { inbox.on_snapshot(worker, record); });
+    found |= drain<SnapshotRecord>(
+        link.snapshots, [&](const SnapshotRecord& record) { inbox.on_snapshot(worker, record); },
+        kMaxRecordsPerPoll);
     found |= drain<TraceRecord>(link.traces, [&](const TraceRecord& record) { inbox.on_trace(record); });
     found |= drain<CaptureRecord>(
         link.captures, [&](const CaptureRecord& record) { inbox.on_capture(record); }, kMaxCopiesPerPoll);

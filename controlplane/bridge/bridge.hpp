@@ -46,7 +46,7 @@ class Bridge {
     void transmit(unsigned worker, Transmit::Kind kind, std::uint16_t interface, ByteView data);
 
     /// Takes in what the workers have for us (at most kMaxPerPoll of each kind and
-    /// worker) and retries the outboxes. True when there was anything.
+    /// worker, but for the kinds below) and retries the outboxes. True when there was anything.
     bool poll(Inbox& inbox);
 
     std::uint64_t num_transmits_lost() const { return num_transmits_lost_; }
@@ -59,7 +59,8 @@ class Bridge {
 
     static constexpr std::size_t kMaxTransmits = 1024;
     static constexpr unsigned kMaxPerPoll = 256;
-    static constexpr unsigned kMaxCopiesPerPoll = 64;  // of 2 KiB each, and each goes to a file
+    static constexpr unsigned kMaxRecordsPerPoll = 1024;  // of snapshots: a million within some seconds
+    static constexpr unsigned kMaxCopiesPerPoll = 64;     // of 2 KiB each, and each goes to a file
 
   private:
     struct Worker {

@@ -9,7 +9,7 @@ void Snapshots::ask(SnapshotRequest request, Done done, Time now) {
     // One place more than the queue: an answer that says "not complete" is due at
     // once, and comes from the timer like every late answer.
     const bool full = queue_.size() >= kMaxQueued;
-    queue_.push_back({std::move(request), std::move(done), full ? now : now + kDeadline});
+    queue_.push_back({std::move(request), std::move(done), full ? now : now + kLongest});
     if (!running_) start(now);
 }
 
@@ -28,13 +28,18 @@ void Snapshots::start(Time now) {
     command.max_records = request.keep ? std::numeric_limits<std::uint32_t>::max()
                                        : static_cast<std::uint32_t>(request.max_records);
     // The wait in the queue does not count: its turn begins now.
-    if (queue_.front().deadline > now) queue_.front().deadline = now + kDeadline;
+    if (queue_.front().deadline > now) {
+        queue_.front().deadline = now + kDeadline;
+        queue_.front().latest = now + kLongest;
+    }
     for (unsigned worker = 0; worker < num_workers_; ++worker) post_(worker, Command(command));
 }
 
 void Snapshots::on_record(unsigned worker, const SnapshotRecord& record, Time now) {
     if (!running_ || record.token != token_ || worker >= num_workers_ || ended_[worker]) return;  // too late
-    const SnapshotRequest& request = queue_.front().request;
+    Request& front = queue_.front();
+    front.deadline = std::max(front.deadline, std::min(now + kDeadline, front.latest));
+    const SnapshotRequest& request = front.request;
     if (record.kind == SnapshotRecord::Kind::end) {
         answer_.truncated |= record.truncated;
         ended_[worker] = true;

@@ -521,6 +521,23 @@ TEST_CASE("snapshots: one at a time, all workers, a deadline") {
         REQUIRE_FALSE(answers.empty());
         CHECK_FALSE(answers[0].complete);
     }
+    SECTION("a large table has time as long as records come, but not for ever") {
+        Time at = now;
+        for (int i = 0; i < 3; ++i) {
+            at += Snapshots::kDeadline - 1s;
+            snapshots.on_timer(at);
+            snapshots.on_record(0, flow(token), at);
+        }
+        CHECK(answers.empty());
+        CHECK(snapshots.next_deadline() == at + Snapshots::kDeadline);
+        at = now + Snapshots::kLongest - 1ms;
+        snapshots.on_record(0, flow(token), at);
+        CHECK(snapshots.next_deadline() == now + Snapshots::kLongest);
+        snapshots.on_timer(now + Snapshots::kLongest);
+        REQUIRE_FALSE(answers.empty());
+        CHECK_FALSE(answers[0].complete);
+        CHECK(answers[0].records.size() == 2);
+    }
     SECTION("a full queue answers at once from the timer") {
         for (std::size_t i = 0; i < Snapshots::kMaxQueued + 5; ++i)
             snapshots.ask({Snapshot::Table::flows, nullptr, 1}, done, now);
