@@ -6,6 +6,7 @@
 
 #include "net/headers.hpp"
 #include "stages/expire.hpp"
+#include "stages/handoff.hpp"
 #include "stages/hold.hpp"
 #include "stages/ways.hpp"
 #include "worker/security.hpp"
@@ -14,17 +15,11 @@
 namespace oegate {
 namespace {
 
-/// The SA of this datagram is over: it waits for the next one, if its pair does.
+/// The SA of this datagram is over; its flow may be another worker's.
 void no_more(Worker& worker, rte_mbuf* packet, OutboundSa& sa) {
-    Security& security = *worker.security;
     end_sa(worker, sa);
-    const Meta& m = meta(packet);
-    const std::uint32_t flow = security.flows.find(m.pair);
-    if (flow == FlowCache::kNone) return drop(worker, packet, Drop::sa_hard_limit);
-    const FlowEntry& entry = security.flows.entry(flow);
-    if (entry.state == FlowState::encrypt && entry.sa() == m.sa) return_to_hold(worker, flow);
-    if (entry.state != FlowState::hold) return drop(worker, packet, Drop::sa_hard_limit);
-    hold(worker, flow, packet);
+    if (owner(worker, meta(packet).pair) != worker.index) return hand_back(worker, packet);
+    hold_again(worker, packet);
 }
 
 struct Inner {

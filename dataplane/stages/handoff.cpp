@@ -35,6 +35,12 @@ void hand_over_to_sa(Worker& worker, rte_mbuf* packet) {
     hand_over(worker, packet, to, Resume::encrypt);
 }
 
+void hand_back(Worker& worker, rte_mbuf* packet) {
+    Meta& m = meta(packet);
+    m.sa = on_worker(m.sa, worker.index);
+    hand_over(worker, packet, owner(worker, m.pair), Resume::hold);
+}
+
 bool rings_passed(Worker& worker) {
     if (!worker.passing) {
         for (unsigned from = 0; from < worker.num_workers; ++from)

@@ -13,6 +13,10 @@ void hand_over(Worker&, rte_mbuf* packet, unsigned to, Resume resume);
 /// has the SA: before it gets a sequence number, so that one worker counts them.
 void hand_over_to_sa(Worker&, rte_mbuf* packet);
 
+/// The other way, when the SA has died: to the worker that has the datagram's flow, which
+/// holds it for the next SA.
+void hand_back(Worker&, rte_mbuf* packet);
+
 /// True once all has been taken that lay in the rings to us when this was first asked:
 /// none of it names any more what was taken out of use before. Ask until it is true.
 bool rings_passed(Worker&);

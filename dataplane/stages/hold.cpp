@@ -74,6 +74,18 @@ void return_to_hold(Worker& worker, std::uint32_t flow) {
     flows.set_state(flow, FlowState::hold);
 }
 
+void hold_again(Worker& worker, rte_mbuf* packet) {
+    FlowCache& flows = worker.security->flows;
+    const Meta& m = meta(packet);
+    const std::uint32_t flow = flows.find(m.pair);
+    if (flow == FlowCache::kNone) return drop(worker, packet, Drop::sa_hard_limit);
+    const FlowEntry& entry = flows.entry(flow);
+    if (entry.state == FlowState::encrypt && entry.sa() == m.sa) return_to_hold(worker, flow);
+    // It has another SA by now: whoever came later may have left by it already.
+    if (entry.state != FlowState::hold) return drop(worker, packet, Drop::sa_hard_limit);
+    hold(worker, flow, packet);
+}
+
 void repeat_requests(Worker& worker) {
     Security& security = *worker.security;
     const std::uint32_t num_holds = security.flows.count(FlowState::hold);

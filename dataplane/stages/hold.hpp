@@ -24,6 +24,10 @@ void hold(Worker&, std::uint32_t flow, rte_mbuf* packet);
 /// An entry returns to hold because its SA has died (§3.1.5).
 void return_to_hold(Worker&, std::uint32_t flow);
 
+/// A datagram whose SA (Meta::sa, as its flow names it) is over: its pair returns to hold, if
+/// it still goes by that SA, and it waits for the next one, if its pair does.
+void hold_again(Worker&, rte_mbuf* packet);
+
 /// Bounded: repeats requests that no datagram repeats.
 void repeat_requests(Worker&);
 

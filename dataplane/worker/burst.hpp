@@ -52,7 +52,7 @@ enum class Origin : std::uint8_t {
 };
 
 /// Where a worker takes up a datagram that another worker handed over.
-enum class Resume : std::uint8_t { none, forward, encrypt, decrypt, reassemble, transmit, answer };
+enum class Resume : std::uint8_t { none, forward, encrypt, decrypt, reassemble, transmit, answer, hold };
 
 inline constexpr std::uint32_t kNoNextHop = 0;
 

@@ -8,6 +8,7 @@
 #include "net/headers.hpp"
 #include "observe/at_stage.hpp"
 #include "stages/handoff.hpp"
+#include "stages/hold.hpp"
 #include "stages/hop.hpp"
 #include "stages/ip_options.hpp"
 #include "stages/local.hpp"
@@ -252,6 +253,9 @@ bool process_handed(Worker& worker) {
                         drop(worker, packet, Drop::icmp_rate_limited);
                     else
                         worker.answers.push(packet);
+                    break;
+                case Resume::hold:
+                    hold_again(worker, packet);
                     break;
                 case Resume::none:
                     drop(worker, packet, Drop::own_unserved);

@@ -169,7 +169,7 @@ TEST_CASE("shared SA: it goes after the rings have been passed, and a stale name
     CHECK(s.g.worker(s.home).security->sad.outbound(other.out)->sequence.sent == 0);
 }
 
-TEST_CASE("shared SA: when it dies its flows' packets die with it, and control is told once") {
+TEST_CASE("shared SA: when it dies its flows wait for the next one, and control is told once") {
     Shared s(1);
     s.tunnel.out_limits.hard_packets = 10;
     s.install();
@@ -179,12 +179,50 @@ TEST_CASE("shared SA: when it dies its flows' packets die with it, and control i
     s.g.turn();
     s.take();
     CHECK(s.sequence == 10);
-    const std::uint64_t held = s.g.sum().held;  // of pairs that live where the SA does
-    CHECK(s.g.drops(Drop::sa_hard_limit) + held == kHosts - 10);
-    CHECK(s.g.drops(Drop::sa_hard_limit) > 0);
+    CHECK(s.g.sum().held == kHosts - 10);
+    CHECK(s.g.drops() == 0);
     const auto told = of_kind(s.g.events(s.home), Event::Kind::sa_expired);
     REQUIRE(told.size() == 1);
     CHECK(told[0].sa_expired.hard);
+    // Who was not among the last ten learns it now, and waits too: with one before it that
+    // is its first and this its last.
+    for (unsigned i = 0; i < kHosts; ++i) s.send(i);
+    s.g.turn();
+    CHECK(s.g.out(kOutside).empty());
+    CHECK(s.g.sum().held == 2 * kHosts - 10);
+    CHECK(s.g.drops() == 0);
+    // The next SA: all leaves, in order.
+    s.tunnel.out = {9, 10};
+    s.tunnel.out_limits = {};
+    s.sequence = 0;
+    s.install();
+    for (unsigned i = 0; i < kHosts; ++i) s.encrypt(i, s.tunnel.out);
+    s.g.turn();
+    s.take();
+    CHECK(s.sequence == 2 * kHosts - 10);
+    CHECK(s.g.sum().held == 0);
+    CHECK(s.g.drops() == 0);
+}
+
+TEST_CASE("shared SA: what comes back from a dead one after its flow has moved on is dropped") {
+    Shared s(1);
+    unsigned i = 0;
+    while (s.owner_of(i) == s.home) ++i;
+    s.tunnel.out_limits.hard_packets = 1;
+    s.install();
+    s.encrypt(i, s.tunnel.out);
+    s.g.turn();
+    for (int n = 0; n < 3; ++n) s.send(i);
+    for (int n = 0; n < 3; ++n)
+        for (const unsigned worker : {0u, s.owner_of(i), s.home})  // receives, owns, has the SA
+            if (n == 0 || worker == s.home) s.g.poll(worker);
+    REQUIRE(s.g.sum().handed_over > s.g.sum().taken_over);  // two are on their way back
+    s.g.command(s.owner_of(i),
+                Command(SetPolicy{s.pair(i), FlowState::pass, ClassKind::configured, 1, {}, 0}));
+    s.g.turn();
+    CHECK(s.g.drops(Drop::sa_hard_limit) == 2);
+    CHECK(s.g.drops() == 2);
+    CHECK(s.g.out(kOutside).size() == 1);
 }
 
 TEST_CASE("shared SA: a policy that names an impossible worker sends nothing") {
