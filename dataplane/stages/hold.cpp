@@ -1,5 +1,6 @@
 #include "stages/hold.hpp"
 
+#include "worker/foreign_sa.hpp"
 #include "worker/security_state.hpp"
 
 namespace oegate {
@@ -79,10 +80,15 @@ void hold_again(Worker& worker, rte_mbuf* packet) {
     const Meta& m = meta(packet);
     const std::uint32_t flow = flows.find(m.pair);
     if (flow == FlowCache::kNone) return drop(worker, packet, Drop::sa_hard_limit);
-    const FlowEntry& entry = flows.entry(flow);
-    if (entry.state == FlowState::encrypt && entry.sa() == m.sa) return_to_hold(worker, flow);
-    // It has another SA by now: whoever came later may have left by it already.
-    if (entry.state != FlowState::hold) return drop(worker, packet, Drop::sa_hard_limit);
+    FlowEntry& entry = flows.entry(flow);
+    if (entry.state == FlowState::encrypt && entry.sa() == m.sa) {
+        return_to_hold(worker, flow);
+        entry.generation = m.sa.generation;  // whose death this hold is about
+    }
+    // What comes back from another worker may find that its pair has moved on, and even that
+    // it is in hold again: whoever came later may have left already.
+    const bool late = is_elsewhere(m.sa) && entry.generation != m.sa.generation;
+    if (entry.state != FlowState::hold || late) return drop(worker, packet, Drop::sa_hard_limit);
     hold(worker, flow, packet);
 }
 

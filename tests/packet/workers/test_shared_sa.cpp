@@ -217,12 +217,13 @@ TEST_CASE("shared SA: what comes back from a dead one after its flow has moved o
         for (const unsigned worker : {0u, s.owner_of(i), s.home})  // receives, owns, has the SA
             if (n == 0 || worker == s.home) s.g.poll(worker);
     REQUIRE(s.g.sum().handed_over > s.g.sum().taken_over);  // two are on their way back
-    s.g.command(s.owner_of(i),
-                Command(SetPolicy{s.pair(i), FlowState::pass, ClassKind::configured, 1, {}, 0}));
+    const FlowState next = GENERATE(FlowState::pass, FlowState::hold);
+    s.g.command(s.owner_of(i), Command(SetPolicy{s.pair(i), next, ClassKind::configured, 1, {}, 0}));
     s.g.turn();
     CHECK(s.g.drops(Drop::sa_hard_limit) == 2);
     CHECK(s.g.drops() == 2);
     CHECK(s.g.out(kOutside).size() == 1);
+    CHECK(s.g.sum().held == 0);
 }
 
 TEST_CASE("shared SA: a policy that names an impossible worker sends nothing") {
