@@ -101,6 +101,8 @@ std::vector<Row> rows() {
     with_options[3] = static_cast<std::uint8_t>(with_options.size());
     Bytes mapped = good6;
     for (std::size_t i = 0; i < 12; ++i) mapped[8 + i] = i < 10 ? 0 : 0xff;
+    Bytes to_mapped = good6;
+    for (std::size_t i = 0; i < 12; ++i) to_mapped[24 + i] = i < 10 ? 0 : 0xff;
     const Bytes arp = *from_hex(
         "0001080006040001020000000000"
         "0a0100020000000000000a010001");
@@ -160,6 +162,7 @@ std::vector<Row> rows() {
         {"IPv6 multicast source", Drop::ip_source_invalid, v6(from_to("ff02::1", "2001:db8:3::2"))},
         {"IPv6 unspecified source", Drop::ip_source_invalid, v6(from_to("::", "2001:db8:3::2"))},
         {"IPv4-mapped source on the wire", Drop::ip_source_invalid, v6(mapped)},
+        {"IPv4-mapped destination on the wire", Drop::ip_destination_invalid, v6(to_mapped)},
         {"loopback destination", Drop::ip_destination_invalid, v4(from_to("10.1.0.2", "127.0.0.1"))},
         {"unspecified destination", Drop::ip_destination_invalid, v4(from_to("10.1.0.2", "0.0.0.0"))},
         {"IPv6 loopback destination", Drop::ip_destination_invalid, v6(from_to(kV6.source, "::1"))},
