@@ -132,11 +132,7 @@ std::uint16_t inner_mtu(Worker& worker, SaRef ref) {
         sa->way = {found.adjacency, mtu_towards(worker, remote),
                    found.generation == Way::kUnknown ? 0 : worker.generation};
     }
-    const std::uint16_t mtu = sa->mtu != 0 && sa->mtu < sa->way.mtu ? sa->mtu : sa->way.mtu;
-    // As esp::inner_mtu says, from what the SA holds; alignments are powers of two.
-    const unsigned fixed = unsigned{sa->outer.len} + sa->front_len + sa->icv_len;
-    if (mtu < fixed + sa->alignment) return 0;
-    return static_cast<std::uint16_t>(((mtu - fixed) & ~(sa->alignment - 1u)) - esp::kTrailerLen);
+    return sa->inner_mtu(sa->way.mtu);
 }
 
 void encrypt(Worker& worker, Burst& in, Burst& out) {

@@ -7,9 +7,7 @@
 namespace oegate {
 namespace {
 
-constexpr std::size_t kTcpHeader = 20;  // RFC 9293 §3.1
-constexpr std::size_t kFlags = 13, kChecksum = 16;
-constexpr std::uint8_t kSyn = 0x02;
+constexpr std::size_t kChecksum = 16;
 /// Outer header, UDP, ESP header, the longest IV, padding and ICV, rounded up: for a pair
 /// whose outbound SA is not there yet.
 constexpr std::uint16_t kMostOverhead = 120;
@@ -36,15 +34,11 @@ std::uint16_t swapped(std::uint16_t x) {
     return static_cast<std::uint16_t>(x << 8 | x >> 8);
 }
 
+/// Empty when there is nothing to clamp.
 std::span<std::uint8_t> tcp_of(rte_mbuf* packet) {
-    const Meta& m = meta(packet);
-    const std::size_t len = rte_pktmbuf_data_len(packet);
-    if (static_cast<Protocol>(m.protocol) != Protocol::tcp || m.later_fragment ||
-        len < m.header_len + kTcpHeader)
-        return {};
-    std::span<std::uint8_t> tcp{data(packet) + m.header_len, len - m.header_len};
-    if ((tcp[kFlags] & kSyn) == 0) return {};
-    return tcp;
+    if (!is_syn(packet)) return {};
+    const std::size_t from = meta(packet).header_len;
+    return {data(packet) + from, rte_pktmbuf_data_len(packet) - from};
 }
 
 }  // namespace
@@ -75,10 +69,6 @@ bool lower_mss(std::span<std::uint8_t> tcp, std::uint16_t mss) {
         at += tcp[at + 1];
     }
     return changed;
-}
-
-bool is_syn(rte_mbuf* packet) {
-    return !tcp_of(packet).empty();
 }
 
 void clamp_mss(rte_mbuf* packet, std::uint16_t inner_mtu) {

@@ -90,6 +90,15 @@ struct alignas(64) OutboundSa {
 
     esp::OuterTemplate outer;
     CachedWay way;  // of the outer datagrams
+
+    /// The longest inner datagram, where outer ones leave by an interface with this MTU; 0:
+    /// none fits. As esp::inner_mtu says; alignments are powers of two.
+    std::uint16_t inner_mtu(std::uint16_t out_mtu) const {
+        const std::uint16_t least = mtu != 0 && mtu < out_mtu ? mtu : out_mtu;
+        const unsigned fixed = unsigned{outer.len} + front_len + icv_len;
+        if (least < fixed + alignment) return 0;
+        return static_cast<std::uint16_t>(((least - fixed) & ~(alignment - 1u)) - esp::kTrailerLen);
+    }
 };
 static_assert(sizeof(OutboundSa) == 128 && offsetof(OutboundSa, outer) == 64);
 

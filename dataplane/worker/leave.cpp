@@ -1,6 +1,7 @@
 #include "worker/leave.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "observe/at_stage.hpp"
 #include "stages/fragment.hpp"
@@ -9,6 +10,7 @@
 #include "stages/route.hpp"
 #include "stages/transmit.hpp"
 #include "worker/security.hpp"
+#include "worker/security_state.hpp"
 
 namespace oegate {
 namespace {
@@ -40,6 +42,29 @@ bool cut_outside(const Worker& worker, const rte_mbuf* packet, std::uint16_t roo
     if (len <= room || !m.dont_fragment) return false;
     if (m.family == Family::ipv6) return len <= kMinMtuIpv6;
     return worker.df == DfPolicy::clear;
+}
+
+/// inner_mtu, by what the SA knows already when it knows its way.
+std::uint16_t room_inside(Worker& worker, const SaRef& ref) {
+    const OutboundSa* sa = std::as_const(worker.security->sad).outbound(ref);
+    if (sa == nullptr || sa->way.generation != worker.generation) [[unlikely]]
+        return inner_mtu(worker, ref);
+    return sa->inner_mtu(sa->way.mtu);
+}
+
+/// What an SA with this room does not take as it is: SYNs to be clamped, datagrams to be
+/// cut inside or outside or refused, and those without an SA.
+void fit_inside(Worker& worker, rte_mbuf* packet, std::uint16_t room, Burst& fitting, Burst& too_long) {
+    const Meta& m = meta(packet);
+    const std::uint16_t mtu = m.family == Family::ipv6 ? std::max(room, kMinMtuIpv6) : room;
+    if (worker.interfaces[m.in_interface].mss_clamp) clamp_mss(packet, mtu);
+    if (room == 0) {
+        fitting.push(packet);  // encrypt knows why
+    } else if (cut_outside(worker, packet, room)) {
+        too_long.push(packet);
+    } else {
+        fit(worker, packet, mtu, fitting);
+    }
 }
 
 /// Encrypted first, then cut. A path's MTU is unknown here: over IPv6 the least that any
@@ -110,18 +135,12 @@ void protect(Worker& worker, Burst& inner) {
     const AtStage at(worker, Stage::fit, inner);
     for (rte_mbuf* packet : inner) {
         const Meta& m = meta(packet);
-        const std::uint16_t room = inner_mtu(worker, m.sa);
-        const std::uint16_t mtu = m.family == Family::ipv6 ? std::max(room, kMinMtuIpv6) : room;
-        if (static_cast<Protocol>(m.protocol) == Protocol::tcp && worker.interfaces[m.in_interface].mss_clamp)
-            clamp_mss(packet, mtu);
-        if (room == 0) {
-            fitting.push(packet);  // encrypt knows why
-        } else if (cut_outside(worker, packet, room)) {
-            too_long.push(packet);
-        } else {
-            fit(worker, packet, mtu, fitting);
-        }
-        if (fitting.room() < kMaxFragments) {
+        const std::uint16_t room = room_inside(worker, m.sa);
+        if (rte_pktmbuf_data_len(packet) <= room && !is_syn(packet)) [[likely]]
+            fitting.push(packet);
+        else
+            fit_inside(worker, packet, room, fitting, too_long);
+        if (fitting.room() < kMaxFragments) [[unlikely]] {
             encrypt_and_send(worker, fitting);
             fitting.clear();
         }
