@@ -1,6 +1,7 @@
 // Clear text from outside to inside, checked against the reverse pair (RFC 4301
 // §5.2; architecture.md, Clear text from outside to inside). Called by the loop; it
 // makes no entry, never keys, never holds.
+#include "stages/keep_good.hpp"
 #include "tables/classes.hpp"
 #include "worker/security.hpp"
 #include "worker/security_state.hpp"
@@ -65,15 +66,7 @@ Drop verdict(Worker& worker, Meta& m) {
 }  // namespace
 
 void screen_inbound_clear(Worker& worker, Burst& burst) {
-    unsigned kept = 0;
-    for (rte_mbuf* packet : burst) {
-        const Drop reason = verdict(worker, meta(packet));
-        if (reason == Drop::kCount)
-            burst.set(kept++, packet);
-        else
-            drop(worker, packet, reason);
-    }
-    burst.truncate(kept);
+    keep_good(worker, burst, [&](unsigned i) { return verdict(worker, meta(burst[i])); });
 }
 
 }  // namespace oegate

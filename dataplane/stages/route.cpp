@@ -1,46 +1,47 @@
 #include "stages/route.hpp"
 
+#include <algorithm>
+
 #include "net/headers.hpp"
 #include "stages/hop.hpp"
 #include "stages/icmp.hpp"
 #include "tables/fib.hpp"
 
 namespace oegate {
-namespace {
 
-/// Numbers for up to kLookupBurst packets, one bulk lookup a family.
-void look_up(const RouteTable& routes, rte_mbuf** packets, unsigned count) {
-    std::uint32_t ipv4[RouteTable::kLookupBurst];
+void look_up(const RouteTable& routes, rte_mbuf* const* packets, unsigned count, Address Pair::*towards,
+             std::uint32_t* next_hops) {
+    std::uint32_t ipv4[RouteTable::kLookupBurst], found[RouteTable::kLookupBurst];
     alignas(16) Address ipv6[RouteTable::kLookupBurst];
-    std::uint32_t numbers[RouteTable::kLookupBurst];
     unsigned num_ipv4 = 0, num_ipv6 = 0;
     for (unsigned i = 0; i < count; ++i) {
         const Meta& m = meta(packets[i]);
-        if (m.family == Family::ipv4) {
-            ipv4[num_ipv4++] = m.pair.destination.ipv4_host();
-        } else {
-            ipv6[num_ipv6++] = m.pair.destination;
-        }
+        if (m.family == Family::ipv4)
+            ipv4[num_ipv4++] = (m.pair.*towards).ipv4_host();
+        else
+            ipv6[num_ipv6++] = m.pair.*towards;
     }
     const auto store = [&](Family family) {
         for (unsigned i = 0, k = 0; i < count; ++i)
-            if (meta(packets[i]).family == family) meta(packets[i]).next_hop = numbers[k++];
+            if (meta(packets[i]).family == family) next_hops[i] = found[k++];
     };
     if (num_ipv4 > 0) {
-        routes.lookup_ipv4({ipv4, num_ipv4}, numbers);
+        routes.lookup_ipv4({ipv4, num_ipv4}, found);
         store(Family::ipv4);
     }
     if (num_ipv6 > 0) {
-        routes.lookup_ipv6({ipv6, num_ipv6}, numbers);
+        routes.lookup_ipv6({ipv6, num_ipv6}, found);
         store(Family::ipv6);
     }
 }
 
-}  // namespace
-
 void find_routes(Worker& worker, Burst& burst) {
-    for (unsigned at = 0; at < burst.size(); at += RouteTable::kLookupBurst)
-        look_up(*worker.routes, burst.data() + at, std::min(RouteTable::kLookupBurst, burst.size() - at));
+    for (unsigned at = 0; at < burst.size(); at += RouteTable::kLookupBurst) {
+        std::uint32_t next_hops[RouteTable::kLookupBurst];
+        const unsigned count = std::min(RouteTable::kLookupBurst, burst.size() - at);
+        look_up(*worker.routes, burst.data() + at, count, &Pair::destination, next_hops);
+        for (unsigned i = 0; i < count; ++i) meta(burst[at + i]).next_hop = next_hops[i];
+    }
     unsigned kept = 0;
     for (unsigned i = 0; i < burst.size(); ++i) {
         rte_mbuf* packet = burst[i];

@@ -6,6 +6,11 @@
 
 namespace oegate {
 
+/// Next hops towards one address of each of up to RouteTable::kLookupBurst packets, one
+/// bulk look-up a family.
+void look_up(const RouteTable&, rte_mbuf* const* packets, unsigned count, Address Pair::*towards,
+             std::uint32_t* next_hops);
+
 /// Sets next_hop and out_interface; drops what has no route. TTL is not touched: for
 /// what we send ourselves, and for what was held or handed over since its hop.
 void find_routes(Worker&, Burst&);

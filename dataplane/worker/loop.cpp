@@ -11,6 +11,7 @@
 #include "stages/hold.hpp"
 #include "stages/hop.hpp"
 #include "stages/ip_options.hpp"
+#include "stages/keep_good.hpp"
 #include "stages/local.hpp"
 #include "stages/mss.hpp"
 #include "stages/parse.hpp"
@@ -130,15 +131,9 @@ void serve(Worker& worker, Burst& ours, Burst& esp) {
 
 /// Options inside a tunnel are judged like those outside it; filters in place.
 void judge_inner_options(Worker& worker, Burst& inner) {
-    unsigned kept = 0;
-    for (rte_mbuf* packet : inner) {
-        const Drop reason = has_options(packet) ? judge_options(worker, packet) : Drop::kCount;
-        if (reason == Drop::kCount)
-            inner.set(kept++, packet);
-        else
-            drop(worker, packet, reason);
-    }
-    inner.truncate(kept);
+    keep_good(worker, inner, [&](unsigned i) {
+        return has_options(inner[i]) ? judge_options(worker, inner[i]) : Drop::kCount;
+    });
 }
 
 /// What came out of an SA enters the pipeline again as a datagram of the tunnel.
