@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "contract/sa.hpp"
@@ -137,35 +138,60 @@ inline Pair outer_pair(const OuterTemplate& outer) {
     return pair;
 }
 
+/// A number as two wire bytes, in a word whose first byte is the lowest.
+constexpr std::uint64_t wire16(std::uint32_t value) {
+    static_assert(std::endian::native == std::endian::little);
+    return (value & 0xff) << 8 | (value >> 8 & 0xff);
+}
+
+/// An IPv4 header out of three words that are put together in registers: a field that
+/// is stored by itself and read again with its neighbours would have to be waited for.
+inline void write_outer_ipv4(std::uint8_t* at, const OuterTemplate& outer, std::uint32_t total,
+                             std::uint8_t traffic_class, bool dont_fragment, std::uint16_t identification) {
+    std::uint64_t first, second;  // to the fragment field; to the source address
+    std::uint32_t third;
+    std::memcpy(&first, outer.bytes.data(), 8);
+    std::memcpy(&second, outer.bytes.data() + 8, 8);
+    std::memcpy(&third, outer.bytes.data() + 16, 4);
+    const std::uint32_t fragment = dont_fragment ? Ipv4Header::kDontFragment : 0u;
+    std::uint32_t sum = outer.sum + traffic_class + total + identification + fragment;
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum += sum >> 16;
+    first |= std::uint64_t{traffic_class} << 8 | wire16(total) << 16 | wire16(identification) << 32 |
+             wire16(fragment) << 48;
+    second |= wire16(~sum) << 16;
+    std::memcpy(at, &first, 8);
+    std::memcpy(at + 8, &second, 8);
+    std::memcpy(at + 16, &third, 4);
+}
+
+inline void write_outer_ipv6(std::uint8_t* at, const OuterTemplate& outer, std::uint32_t payload_len,
+                             std::uint8_t traffic_class) {
+    std::uint64_t first;  // to the hop limit
+    std::memcpy(&first, outer.bytes.data(), 8);
+    first |= std::uint64_t{traffic_class} >> 4 | (traffic_class & 0x0fu) << 12 | wire16(payload_len) << 32;
+    std::memcpy(at, &first, 8);
+    std::memcpy(at + 8, outer.bytes.data() + 8, sizeof(Ipv6Header) - 8);
+}
+
 /// Copies the template to `at` and fills in what a packet decides: lengths, DSCP and ECN,
 /// for IPv4 also DF, identification and checksum. esp_len counts the bytes behind it.
 /// UDP over IPv4 has no checksum (RFC 3948 §2.1); over IPv6 finish_udp() writes it.
 inline void write_outer(std::uint8_t* at, const OuterTemplate& outer, std::size_t esp_len,
                         std::uint8_t traffic_class, bool dont_fragment, std::uint16_t identification) {
-    const auto udp_len = static_cast<std::uint16_t>((outer.udp ? sizeof(UdpHeader) : 0) + esp_len);
-    if (outer.family == Family::ipv4) {
-        std::memcpy(at, outer.bytes.data(), sizeof(Ipv4Header));
-        auto* header = reinterpret_cast<Ipv4Header*>(at);
-        const std::uint32_t total = static_cast<std::uint32_t>(sizeof(Ipv4Header)) + udp_len;
-        const std::uint32_t fragment = dont_fragment ? Ipv4Header::kDontFragment : 0u;
-        header->tos = traffic_class;
-        header->total_length = Be16(static_cast<std::uint16_t>(total));
-        header->identification = Be16(identification);
-        header->fragment = Be16(static_cast<std::uint16_t>(fragment));
-        header->header_checksum = Be16(
-            checksum_finish(std::uint64_t{outer.sum} + traffic_class + total + identification + fragment));
-        if (!outer.udp) return;
-    } else {
-        std::memcpy(at, outer.bytes.data(), sizeof(Ipv6Header));
-        auto* header = reinterpret_cast<Ipv6Header*>(at);
-        at[0] = static_cast<std::uint8_t>(0x60 | traffic_class >> 4);
-        at[1] = static_cast<std::uint8_t>(traffic_class << 4 | (at[1] & 0x0f));
-        header->payload_length = Be16(udp_len);
-        if (!outer.udp) return;
-    }
-    std::uint8_t* udp = at + outer.len - sizeof(UdpHeader);
-    std::memcpy(udp, outer.bytes.data() + outer.len - sizeof(UdpHeader), sizeof(UdpHeader));
-    reinterpret_cast<UdpHeader*>(udp)->length = Be16(udp_len);
+    const std::size_t len = outer.len;
+    const bool udp = outer.udp;
+    const auto behind = static_cast<std::uint32_t>((udp ? sizeof(UdpHeader) : 0) + esp_len);
+    if (outer.family == Family::ipv4)
+        write_outer_ipv4(at, outer, static_cast<std::uint32_t>(sizeof(Ipv4Header)) + behind, traffic_class,
+                         dont_fragment, identification);
+    else
+        write_outer_ipv6(at, outer, behind, traffic_class);
+    if (!udp) return;
+    std::uint64_t header;
+    std::memcpy(&header, outer.bytes.data() + len - sizeof header, sizeof header);
+    header |= wire16(behind) << 32;
+    std::memcpy(at + len - sizeof header, &header, sizeof header);
 }
 
 /// The checksum of UDP over IPv6, which may not be left out (RFC 8200 §8.1): over the
@@ -185,6 +211,12 @@ constexpr bool outer_dont_fragment(const OuterPolicy& policy, bool inner) {
     return policy.df == DfPolicy::set || (policy.df == DfPolicy::copy && inner);
 }
 
+/// False: the inner header stays as it is, whatever it says (RFC 6040 §4.2, figure 4).
+constexpr bool may_change_ecn(std::uint8_t outer) {
+    constexpr std::uint8_t kEct1 = 1, kCe = 3;
+    return outer == kEct1 || outer == kCe;
+}
+
 /// ECN of the inner header after decapsulation (RFC 6040 §4.2, figure 4); both are
 /// the two low bits. nullopt: drop, congestion was met and the inner cannot say so.
 constexpr std::optional<std::uint8_t> decapsulated_ecn(std::uint8_t inner, std::uint8_t outer) {
@@ -193,5 +225,11 @@ constexpr std::optional<std::uint8_t> decapsulated_ecn(std::uint8_t inner, std::
     if (outer == kEct1 && inner == 2) return kEct1;
     return inner;
 }
+static_assert([] {
+    for (std::uint8_t outer = 0; outer < 4; ++outer)
+        for (std::uint8_t inner = 0; inner < 4; ++inner)
+            if (!may_change_ecn(outer) && decapsulated_ecn(inner, outer) != inner) return false;
+    return true;
+}());
 
 }  // namespace oegate::esp

@@ -42,19 +42,31 @@ struct Trailer {
     std::uint8_t next_header = 0;
 };
 
+/// Whether the num_pad bytes that end two bytes before `end` are 1, 2, 3, …; `room` bytes
+/// stand before `end`.
+inline bool is_padding(const std::uint8_t* end, std::size_t num_pad, std::size_t room) {
+    const std::uint8_t* padding = end - kTrailerLen - num_pad;
+    if (num_pad < 8 && room >= 8 + kTrailerLen) {  // at once: the last bytes of one word
+        std::uint64_t last;
+        std::memcpy(&last, end - kTrailerLen - 8, sizeof last);
+        const std::uint64_t wanted = 0x0807060504030201 & ((std::uint64_t{1} << 8 * num_pad) - 1);
+        return last >> 8 >> (56 - 8 * num_pad) == wanted;
+    }
+    unsigned wrong = 0;
+    for (std::size_t i = 0; i < num_pad; ++i) wrong |= padding[i] ^ static_cast<unsigned>(i + 1);
+    return wrong == 0;
+}
+
 /// Takes decrypted bytes (payload, padding, pad length, next header) apart. nullopt
 /// when the pad length runs past the front, or the padding is not 1, 2, 3, … as
 /// §2.4 demands where the algorithm says nothing else: it is checked although the
 /// ICV already vouches for it, since a receiver "SHOULD inspect" it.
 inline std::optional<Trailer> read_trailer(ByteView plain) {
     if (plain.size() < kTrailerLen) return std::nullopt;
-    const std::size_t num_pad = plain[plain.size() - 2];
-    if (num_pad + kTrailerLen > plain.size()) return std::nullopt;
-    const std::size_t payload_len = plain.size() - kTrailerLen - num_pad;
-    unsigned wrong = 0;
-    for (std::size_t i = 0; i < num_pad; ++i) wrong |= plain[payload_len + i] ^ static_cast<unsigned>(i + 1);
-    if (wrong != 0) return std::nullopt;
-    return Trailer{payload_len, plain[plain.size() - 1]};
+    const std::uint8_t* end = plain.data() + plain.size();
+    const std::size_t num_pad = end[-2];
+    if (num_pad + kTrailerLen > plain.size() || !is_padding(end, num_pad, plain.size())) return std::nullopt;
+    return Trailer{plain.size() - kTrailerLen - num_pad, end[-1]};
 }
 
 }  // namespace oegate::esp

@@ -9,6 +9,7 @@
 #include "stages/icmp_quote.hpp"
 #include "stages/ip_options.hpp"
 #include "stages/parse.hpp"
+#include "stages/plain_ipv4.hpp"
 #include "stages/ways.hpp"
 #include "tables/fib.hpp"
 #include "worker/security.hpp"
@@ -17,7 +18,7 @@
 namespace oegate {
 namespace {
 
-const EspHeader& esp_header(rte_mbuf* packet) {
+const EspHeader& esp_header(const rte_mbuf* packet) {
     return *reinterpret_cast<const EspHeader*>(data(packet) + meta(packet).header_len);
 }
 
@@ -27,54 +28,72 @@ std::size_t esp_len(const rte_mbuf* packet) {
     return len > front ? len - front : 0;
 }
 
-/// Everything that can be said of a packet before its ICV is known, its whole sequence
-/// number included. Drop::kCount: go on.
-Drop examine(Worker& worker, rte_mbuf* packet, InboundSa*& found, std::uint64_t& sequence) {
-    const Meta& m = meta(packet);
-    if (m.fragment) return Drop::esp_fragment;
-    const std::size_t len = esp_len(packet);
-    if (len < esp::kMinEspLen) return Drop::esp_short;
-    Security& security = *worker.security;
-    const std::uint32_t spi = esp_header(packet).spi.host();
-    InboundSa* sa = found = security.sad.inbound(spi);
-    if (sa == nullptr) {
-        if (security.unknown_spi_tokens.take(worker.now_ns))
-            post(worker, Event(UnknownSpi{m.pair.source, m.pair.destination, spi}));
-        return Drop::esp_unknown_spi;
-    }
-    if (outer_mark(m.pair) != sa->outer) return Drop::esp_wrong_address;
-    if (static_cast<std::int32_t>(to_tick(worker.now_ns) - sa->check_at) >= 0) check_limits(worker, *sa);
-    if (sa->state == SaState::dead) return Drop::sa_hard_limit;
-    const std::size_t around = std::size_t{sa->front_len} + sa->icv_len;
-    if (len < around + sa->alignment) return Drop::esp_short;
-    if (((len - around) & (sa->alignment - 1u)) != 0) return Drop::esp_length;
-    const std::uint32_t low = esp_header(packet).sequence.host();
-    sequence = sa->esn ? esp::guess_sequence(sa->replay, low) : low;
-    switch (sa->replay.check(security.sad.bitmap(security.sad.slot_of(*sa)), sequence)) {
-        case esp::Replay::fresh:
-            return Drop::kCount;
-        case esp::Replay::seen:
-            return Drop::esp_replayed;
-        case esp::Replay::left_of_window:
-            return Drop::esp_too_old;
-    }
-    return Drop::esp_too_old;
+Drop reason_of(esp::Replay verdict) {
+    return verdict == esp::Replay::seen ? Drop::esp_replayed : Drop::esp_too_old;
 }
 
-void build(Worker& worker, rte_mbuf* packet, const InboundSa& sa, std::uint64_t sequence, esp::Job& job) {
-    std::uint8_t* front = data(packet) + meta(packet).header_len;
-    job.key = worker.security->sad.inbound_key(worker.security->sad.slot_of(sa));
-    job.suite = sa.suite;
+Drop unknown(Worker& worker, const Pair& outer, std::uint32_t spi) {
+    if (worker.security->unknown_spi_tokens.take(worker.now_ns))
+        post(worker, Event(UnknownSpi{outer.source, outer.destination, spi}));
+    return Drop::esp_unknown_spi;
+}
+
+/// A packet between the two steps.
+struct Opening {
+    InboundSa* sa;
+    std::uint64_t sequence;  // whole
+};
+
+/// Everything that can be said of a packet before its ICV is known, its whole sequence
+/// number included. Drop::kCount: go on.
+Drop examine(Worker& worker, rte_mbuf* packet, Tick now, Opening& found) {
+    const Meta& m = meta(packet);
+    if (m.fragment) [[unlikely]]
+        return Drop::esp_fragment;
+    const std::size_t len = esp_len(packet);
+    if (len < esp::kMinEspLen) [[unlikely]]
+        return Drop::esp_short;
+    Sad& sad = worker.security->sad;
+    const std::uint32_t spi = esp_header(packet).spi.host(), low = esp_header(packet).sequence.host();
+    InboundSa* sa = found.sa = sad.inbound(spi);
+    if (sa == nullptr) [[unlikely]]
+        return unknown(worker, m.pair, spi);
+    if (outer_mark(m.pair) != sa->outer) [[unlikely]]
+        return Drop::esp_wrong_address;
+    if (static_cast<std::int32_t>(now - sa->check_at) >= 0) [[unlikely]]
+        check_limits(worker, *sa);
+    if (sa->state == SaState::dead) [[unlikely]]
+        return Drop::sa_hard_limit;
+    const std::size_t around = std::size_t{sa->front_len} + sa->icv_len;
+    if (len < around + sa->alignment) [[unlikely]]
+        return Drop::esp_short;
+    if (((len - around) & (sa->alignment - 1u)) != 0) [[unlikely]]
+        return Drop::esp_length;
+    found.sequence = sa->esn ? esp::guess_sequence(sa->replay, low) : low;
+    const esp::Replay verdict = sa->replay.check(sad.bitmap(Spi::slot(spi)), found.sequence);
+    return verdict == esp::Replay::fresh ? Drop::kCount : reason_of(verdict);
+}
+
+void build(Worker& worker, rte_mbuf* packet, const Opening& opening, esp::Job& job) {
+    const InboundSa& sa = *opening.sa;
+    std::uint8_t* const front = data(packet) + meta(packet).header_len;
+    const unsigned front_len = sa.front_len;
+    const EspSuite suite = sa.suite;
+    const bool esn = sa.esn;
+    job.key = worker.security->sad.inbound_key(Spi::slot(sa.spi));
+    job.suite = suite;
     job.front = front;
-    job.data = front + sa.front_len;
-    job.len = static_cast<std::uint32_t>(esp_len(packet) - sa.front_len - sa.icv_len);
-    job.esn = false;
-    if (sa.esn) esp::use_esn(job, sequence);
-    if (is_aead(sa.suite)) esp::make_nonce(job.nonce, sa.salt, front + sizeof(EspHeader));
+    job.data = front + front_len;
+    job.len = static_cast<std::uint32_t>(esp_len(packet) - front_len - sa.icv_len);
+    job.esn = esn;
+    if (esn) esp::use_esn(job, opening.sequence);
+    if (is_aead(suite)) esp::make_nonce(job.nonce, sa.salt, front + sizeof(EspHeader));
 }
 
 /// RFC 6040 §4.2. The checksum of an IPv4 header follows (RFC 1624).
 bool set_ecn(std::uint8_t* inner, Family family, std::uint8_t outer_ecn) {
+    if (!esp::may_change_ecn(outer_ecn)) [[likely]]
+        return true;
     if (family == Family::ipv4) {
         auto* header = reinterpret_cast<Ipv4Header*>(inner);
         const auto ecn = esp::decapsulated_ecn(header->tos & 3, outer_ecn);
@@ -137,14 +156,11 @@ Drop mismatch(Worker& worker, const Pair& inner, const InboundSa& sa) {
     return Drop::esp_selector_mismatch;
 }
 
-/// The way of a host pair's inner datagrams, asked for again whenever the tables have changed.
-Way way_inside(const Worker& worker, InboundSa& sa) {
-    if (sa.way.generation != worker.generation) [[unlikely]] {
-        const Way found = find_way_inside(worker, sa.pair);
-        sa.way = {found.adjacency, 0, found.generation == Way::kUnknown ? 0 : worker.generation};
-        return found;
-    }
-    return {sa.way.adjacency, static_cast<std::uint16_t>(worker.way_generation)};
+/// Leaves of the packet what lies in it from `at` on.
+void cut_out(rte_mbuf* packet, const std::uint8_t* at, std::size_t len) {
+    packet->data_off = static_cast<std::uint16_t>(at - static_cast<std::uint8_t*>(packet->buf_addr));
+    packet->data_len = static_cast<std::uint16_t>(len);
+    packet->pkt_len = static_cast<std::uint32_t>(len);
 }
 
 /// Cuts everything but the inner datagram off and checks it; TFC padding behind it goes
@@ -159,94 +175,106 @@ Drop unwrap(Worker& worker, rte_mbuf* packet, InboundSa& sa, const esp::Job& job
     if (trailer->payload_len == 0 || job.data[0] >> 4 != static_cast<unsigned>(family))
         return Drop::esp_inner_invalid;
     const std::uint8_t outer_ecn = ecn_of_outer(packet);
+    cut_out(packet, job.data, trailer->payload_len);
     Meta& m = meta(packet);
-    rte_pktmbuf_adj(packet, static_cast<std::uint16_t>(m.header_len + sa.front_len));
-    rte_pktmbuf_trim(packet, static_cast<std::uint16_t>(rte_pktmbuf_data_len(packet) - trailer->payload_len));
     m.origin = Origin::decrypted;
     m.next_hop = kNoNextHop;
     m.family = family;
-    if (parse_datagram(packet) != Drop::kCount) return Drop::esp_inner_invalid;
+    if (!read_plain_ipv4(packet) && parse_datagram(packet) != Drop::kCount) return Drop::esp_inner_invalid;
     const bool of_pair = selected(m.pair, sa);
-    if (!of_pair && !is_error_for(worker, sa, packet)) return mismatch(worker, m.pair, sa);
-    m.way = of_pair && sa.selectors_exact ? way_inside(worker, sa) : Way{};
+    if (!of_pair && !is_error_for(worker, sa, packet)) [[unlikely]]
+        return mismatch(worker, m.pair, sa);
+    m.way = Way{};
+    if (of_pair && sa.selectors_exact)
+        m.way = kept_way(worker, sa.way, [&] { return find_way_inside(worker, sa.pair); });
     return set_ecn(data(packet), family, outer_ecn) ? Drop::kCount : Drop::esp_congestion;
 }
 
 /// The ICV is known: the window moves, the SA counts, the inner datagram comes out.
-Drop finish(Worker& worker, rte_mbuf* packet, InboundSa& sa, std::uint64_t sequence, const esp::Job& job) {
+Drop finish(Worker& worker, rte_mbuf* packet, Tick now, const Opening& opening, const esp::Job& job) {
     if (job.failed) return Drop::crypto_failed;
     if (!job.ok) return Drop::esp_bad_icv;
+    InboundSa& sa = *opening.sa;
     Sad& sad = worker.security->sad;
-    const std::uint32_t slot = sad.slot_of(sa);
+    const std::uint32_t slot = Spi::slot(sa.spi);
     // Checked again: the same number may stand twice in one burst.
-    const esp::Replay verdict = sa.replay.check(sad.bitmap(slot), sequence);
-    if (verdict == esp::Replay::seen) return Drop::esp_replayed;
-    if (verdict == esp::Replay::left_of_window) return Drop::esp_too_old;
+    const esp::Replay verdict = sa.replay.check(sad.bitmap(slot), opening.sequence);
+    if (verdict != esp::Replay::fresh) return reason_of(verdict);
     if (sa.state == SaState::dead) return Drop::sa_hard_limit;
-    sa.replay.update(sad.bitmap(slot), sequence);
+    sa.replay.update(sad.bitmap(slot), opening.sequence);
     const Drop reason = unwrap(worker, packet, sa, job);
-    ++sa.packets;
-    sa.used = to_tick(worker.now_ns);
-    if (reason == Drop::kCount) sa.bytes += rte_pktmbuf_data_len(packet);
-    if (sa.report_first && can_post(worker)) {
+    const std::uint64_t packets = ++sa.packets;
+    const std::uint64_t bytes = sa.bytes += reason == Drop::kCount ? rte_pktmbuf_data_len(packet) : 0;
+    sa.used = now;
+    if (sa.report_first && can_post(worker)) [[unlikely]] {
         sa.report_first = false;
         post(worker, Event(FirstEsp{sa.pair, {slot, sad.inbound_cold(slot).generation}}));
     }
-    if (sa.packets >= sa.next_packets || sa.bytes >= sa.next_bytes) check_limits(worker, sa);
+    if (packets >= sa.next_packets || bytes >= sa.next_bytes) [[unlikely]]
+        check_limits(worker, sa);
     return reason;
 }
 
-/// The SA whose packet this is, if since the tables last changed one of its packets has
-/// come in by the long way.
-const InboundSa* known_sa(Worker& worker, rte_mbuf* packet) {
+/// Whether a packet of its SA has come in by the long way since the tables last changed.
+bool is_known(const Worker& worker, const rte_mbuf* packet) {
     const Meta& m = meta(packet);
-    if (static_cast<Protocol>(m.protocol) != Protocol::esp || m.fragment || m.link_broadcast ||
-        esp_len(packet) < esp::kMinEspLen)
-        return nullptr;
     const InboundSa* sa = worker.security->sad.inbound(esp_header(packet).spi.host());
-    if (sa == nullptr || sa->way.generation != worker.generation || outer_mark(m.pair) != sa->outer)
-        return nullptr;
-    return sa;
+    return sa != nullptr && sa->way.generation == worker.generation && outer_mark(m.pair) == sa->outer;
+}
+
+bool is_plain_esp(const rte_mbuf* packet) {
+    const Meta& m = meta(packet);
+    return static_cast<Protocol>(m.protocol) == Protocol::esp && !m.fragment && !m.link_broadcast &&
+           esp_len(packet) >= esp::kMinEspLen && !has_options(packet);
 }
 
 }  // namespace
 
 void claim(Worker& worker, Burst& datagrams, Burst& esp) {
-    unsigned kept = 0;
+    const Sad& sad = worker.security->sad;
+    unsigned num = 0, kept = 0;
+    rte_mbuf* plain[kReceiveBurst];
     for (rte_mbuf* packet : datagrams) {
-        if (!has_options(packet) && known_sa(worker, packet) != nullptr)
-            esp.push(packet);
-        else
+        if (num < kReceiveBurst && is_plain_esp(packet)) [[likely]] {
+            sad.prefetch_inbound(esp_header(packet).spi.host());
+            plain[num++] = packet;
+        } else {
             datagrams.set(kept++, packet);
+        }
+    }
+    for (unsigned i = 0; i < num; ++i) {
+        if (is_known(worker, plain[i])) [[likely]]
+            esp.push(plain[i]);
+        else
+            datagrams.set(kept++, plain[i]);
     }
     datagrams.truncate(kept);
 }
 
 void decrypt(Worker& worker, Burst& in, Burst& out) {
     Security& security = *worker.security;
-    std::array<InboundSa*, kBurstRoom> sas;
-    std::array<std::uint64_t, kBurstRoom> sequences;
+    const Tick now = to_tick(worker.now_ns);
+    Opening opened[kBurstRoom];
     for (rte_mbuf* packet : in) {
         if (esp_len(packet) < esp::kMinEspLen) continue;
         const EspHeader& header = esp_header(packet);
-        security.sad.prefetch_inbound(header.spi.host(), header.sequence.host());
+        security.sad.prefetch_opening(header.spi.host(), header.sequence.host());
     }
     unsigned num_jobs = 0;
     for (rte_mbuf* packet : in) {
-        const Drop reason = examine(worker, packet, sas[num_jobs], sequences[num_jobs]);
-        if (reason != Drop::kCount) {
+        const Drop reason = examine(worker, packet, now, opened[num_jobs]);
+        if (reason != Drop::kCount) [[unlikely]] {
             drop(worker, packet, reason);
             continue;
         }
-        build(worker, packet, *sas[num_jobs], sequences[num_jobs], security.jobs[num_jobs]);
+        build(worker, packet, opened[num_jobs], security.jobs[num_jobs]);
         in.set(num_jobs++, packet);
     }
-    in.truncate(num_jobs);
     security.crypto.open({security.jobs.data(), num_jobs});
     for (unsigned i = 0; i < num_jobs; ++i) {
-        Drop reason = finish(worker, in[i], *sas[i], sequences[i], security.jobs[i]);
+        Drop reason = finish(worker, in[i], now, opened[i], security.jobs[i]);
         if (reason == Drop::kCount && out.room() == 0) reason = Drop::no_buffer;
-        if (reason == Drop::kCount)
+        if (reason == Drop::kCount) [[likely]]
             out.push(in[i]);
         else
             drop(worker, in[i], reason);

@@ -9,6 +9,7 @@
 #include "stages/handoff.hpp"
 #include "stages/hold.hpp"
 #include "stages/ways.hpp"
+#include "tables/prefetch.hpp"
 #include "worker/security.hpp"
 #include "worker/security_state.hpp"
 
@@ -42,74 +43,95 @@ Way way_of(const Worker& worker, const OutboundSa& sa) {
 
 /// What the outer datagram is to the stages behind us: every field that is not so already.
 void describe(const Worker& worker, Meta& m, const OutboundSa& sa, bool dont_fragment) {
+    const Family family = sa.outer.family;
+    const bool udp = sa.outer.udp;
     esp::set_outer_pair(sa.outer, m.pair);
     m.hash = 0;
     m.next_hop = kNoNextHop;
     m.way = way_of(worker, sa);
-    m.link_broadcast = m.fragment = m.later_fragment = false;
-    m.source_port = m.destination_port = 0;
-    m.header_len = static_cast<std::uint16_t>(esp::outer_header_len(sa.outer.family));
-    m.protocol = static_cast<std::uint8_t>(sa.outer.udp ? Protocol::udp : Protocol::esp);
-    m.family = sa.outer.family;
+    m.family = family;
     m.origin = Origin::encrypted;
-    m.dont_fragment = dont_fragment || sa.outer.family == Family::ipv6;
+    m.dont_fragment = dont_fragment || family == Family::ipv6;
+    m.link_broadcast = false;
+    m.header_len = static_cast<std::uint16_t>(esp::outer_header_len(family));
+    m.source_port = m.destination_port = 0;
+    m.protocol = static_cast<std::uint8_t>(udp ? Protocol::udp : Protocol::esp);
+    m.fragment = m.later_fragment = false;
 }
 
-/// Writes everything but the cipher text and ICV. The buffer has room for it.
+/// Makes room around the inner datagram; the buffer has it. Returns where the outer one begins.
+std::uint8_t* grow(rte_mbuf* packet, unsigned before, unsigned behind) {
+    packet->data_off = static_cast<std::uint16_t>(packet->data_off - before);
+    packet->data_len = static_cast<std::uint16_t>(packet->data_len + before + behind);
+    packet->pkt_len += before + behind;
+    return data(packet);
+}
+
+/// Writes everything but the cipher text and ICV. The buffer has room for it. What is
+/// read of SA and packet is read first: a store of bytes may change any of it, for all
+/// that the compiler knows.
 void build(Worker& worker, rte_mbuf* packet, OutboundSa& sa, std::uint64_t sequence, esp::Job& job) {
     Meta& m = meta(packet);
-    const std::size_t inner_len = rte_pktmbuf_data_len(packet);
-    const Inner inner = inspect(data(packet), m.family);
-    const std::size_t num_pad = esp::pad_len(inner_len, sa.alignment);
-    const std::size_t trailer = num_pad + esp::kTrailerLen;
-    auto* tail = reinterpret_cast<std::uint8_t*>(
-        rte_pktmbuf_append(packet, static_cast<std::uint16_t>(trailer + sa.icv_len)));
-    esp::write_trailer(tail, num_pad, inner.next_header);
-    auto* outer = reinterpret_cast<std::uint8_t*>(
-        rte_pktmbuf_prepend(packet, static_cast<std::uint16_t>(sa.outer.len + sa.front_len)));
-    std::uint8_t* front = outer + sa.outer.len;
-    esp::write_esp_header(front, sa.spi, sequence);
-
     Security& security = *worker.security;
-    job.key = security.sad.outbound_key(security.sad.slot_of(sa));
-    job.suite = sa.suite;
-    job.front = front;
-    job.data = front + sa.front_len;
-    job.len = static_cast<std::uint32_t>(inner_len + trailer);
-    job.esn = false;
-    if (sa.esn) esp::use_esn(job, sequence);
-    if (is_aead(sa.suite))
-        esp::write_aead_iv(front + sizeof(EspHeader), sequence, job.nonce, sa.salt);
-    else if (sa.front_len != sizeof(EspHeader))
-        security.crypto.write_iv(front + sizeof(EspHeader), sa.front_len - sizeof(EspHeader));
-
+    const unsigned inner_len = rte_pktmbuf_data_len(packet);
+    const unsigned front_len = sa.front_len, head_len = sa.head_len, icv_len = sa.icv_len;
+    const EspSuite suite = sa.suite;
+    const Inner inner = inspect(data(packet), m.family);
     const bool dont_fragment = esp::outer_dont_fragment(sa.policy, m.dont_fragment);
-    esp::write_outer(outer, sa.outer, sa.front_len + job.len + sa.icv_len,
-                     esp::outer_traffic_class(sa.policy, inner.traffic_class), dont_fragment,
+    const std::uint8_t traffic_class = esp::outer_traffic_class(sa.policy, inner.traffic_class);
+    const auto num_pad = static_cast<unsigned>(esp::pad_len(inner_len, sa.alignment));
+    const unsigned len = inner_len + num_pad + esp::kTrailerLen;
+
+    job.key = security.sad.outbound_key(m.sa.slot);
+    std::uint8_t* const outer = grow(packet, head_len, len - inner_len + icv_len);
+    std::uint8_t* const front = outer + head_len - front_len;
+    job.suite = suite;
+    job.front = front;
+    job.data = front + front_len;
+    job.len = len;
+    esp::write_trailer(front + front_len + inner_len, num_pad, inner.next_header);
+    esp::write_esp_header(front, sa.spi, sequence);
+    job.esn = sa.esn;
+    if (sa.esn) esp::use_esn(job, sequence);
+    if (is_aead(suite))
+        esp::write_aead_iv(front + sizeof(EspHeader), sequence, job.nonce, sa.salt);
+    else if (front_len != sizeof(EspHeader))
+        security.crypto.write_iv(front + sizeof(EspHeader), front_len - sizeof(EspHeader));
+    esp::write_outer(outer, sa.outer, front_len + len + icv_len, traffic_class, dont_fragment,
                      worker.identification++);
     describe(worker, m, sa, dont_fragment);
 }
 
+/// Whether the SA can take one more packet and the packet what is put around it.
+/// Drop::kCount: both; another reason: the caller drops the packet.
+Drop refusal(const rte_mbuf* packet, const OutboundSa& sa) {
+    const unsigned len = rte_pktmbuf_data_len(packet);
+    const auto behind = static_cast<unsigned>(esp::trailer_len(len, sa.alignment)) + sa.icv_len;
+    if (packet->data_off < sa.head_len || packet->data_off + len + behind > packet->buf_len)
+        return Drop::no_buffer;
+    return sa.sequence.exhausted(sa.esn) ? Drop::sa_sequence_exhausted : Drop::kCount;
+}
+
 /// True when the packet is built and waits for its job.
-bool prepare(Worker& worker, rte_mbuf* packet, esp::Job& job) {
+bool prepare(Worker& worker, rte_mbuf* packet, Tick now, esp::Job& job) {
     OutboundSa* sa = worker.security->sad.outbound(meta(packet).sa);
-    if (sa == nullptr) return drop(worker, packet, Drop::sa_missing), false;
-    const Tick now = to_tick(worker.now_ns);
-    if (static_cast<std::int32_t>(now - sa->check_at) >= 0) check_limits(worker, *sa);
-    if (sa->state == SaState::dead) return no_more(worker, packet, *sa), false;
-    const std::size_t inner_len = rte_pktmbuf_data_len(packet);
-    if (rte_pktmbuf_headroom(packet) < std::size_t{sa->outer.len} + sa->front_len ||
-        rte_pktmbuf_tailroom(packet) < esp::trailer_len(inner_len, sa->alignment) + sa->icv_len)
-        return drop(worker, packet, Drop::no_buffer), false;
-    const std::uint64_t sequence = sa->sequence.next(sa->esn);
-    if (sequence == 0) {
-        end_sa(worker, *sa);
-        return drop(worker, packet, Drop::sa_sequence_exhausted), false;
+    if (sa == nullptr) [[unlikely]]
+        return drop(worker, packet, Drop::sa_missing), false;
+    if (static_cast<std::int32_t>(now - sa->check_at) >= 0) [[unlikely]]
+        check_limits(worker, *sa);
+    if (sa->state == SaState::dead) [[unlikely]]
+        return no_more(worker, packet, *sa), false;
+    if (const Drop reason = refusal(packet, *sa); reason != Drop::kCount) [[unlikely]] {
+        if (reason == Drop::sa_sequence_exhausted) end_sa(worker, *sa);
+        return drop(worker, packet, reason), false;
     }
-    sa->bytes += inner_len;
+    const std::uint64_t sequence = sa->sequence.next(sa->esn);
+    const std::uint64_t bytes = sa->bytes += rte_pktmbuf_data_len(packet);
+    const bool reached = sequence >= sa->next_packets || bytes >= sa->next_bytes;
     sa->used = now;
     build(worker, packet, *sa, sequence, job);
-    if (sequence >= sa->next_packets || sa->bytes >= sa->next_bytes) check_limits(worker, *sa);
+    if (reached) [[unlikely]]
+        check_limits(worker, *sa);
     return true;
 }
 
@@ -137,25 +159,26 @@ std::uint16_t inner_mtu(Worker& worker, SaRef ref) {
 
 void encrypt(Worker& worker, Burst& in, Burst& out) {
     Security& security = *worker.security;
-    auto& jobs = security.jobs;
+    const Tick now = to_tick(worker.now_ns);
     const unsigned first = out.size();
+    for (rte_mbuf* packet : in)
+        prefetch_line(data(packet) + rte_pktmbuf_data_len(packet));  // where the trailer goes
+    esp::Job* job = security.jobs.data();
     for (rte_mbuf* packet : in) {
-        security.sad.prefetch_outbound(meta(packet).sa.slot);
-        __builtin_prefetch(data(packet) + rte_pktmbuf_data_len(packet), 1);  // where the trailer goes
-    }
-    for (rte_mbuf* packet : in) {
-        if (out.room() == 0)
+        if (out.room() == 0) [[unlikely]] {
             drop(worker, packet, Drop::no_buffer);
-        else if (prepare(worker, packet, jobs[out.size() - first]))
+        } else if (prepare(worker, packet, now, *job)) {
             out.push(packet);
+            ++job;
+        }
     }
     in.clear();
-    const unsigned num_jobs = out.size() - first;
-    security.crypto.seal({jobs.data(), num_jobs});
+    const auto num_jobs = static_cast<unsigned>(job - security.jobs.data());
+    security.crypto.seal({security.jobs.data(), num_jobs});
     unsigned kept = first;
     for (unsigned i = 0; i < num_jobs; ++i) {
         rte_mbuf* packet = out[first + i];
-        if (!jobs[i].ok) {
+        if (!security.jobs[i].ok) [[unlikely]] {
             drop(worker, packet, Drop::crypto_failed);
             continue;
         }

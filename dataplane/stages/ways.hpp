@@ -2,6 +2,7 @@
 // decrypt in an SA. Off the short way: asked once a flow or SA and change of tables.
 #pragma once
 
+#include "tables/sad.hpp"
 #include "worker/worker.hpp"
 
 namespace oegate {
@@ -22,6 +23,18 @@ std::uint16_t mtu_towards(const Worker&, const Address& destination);
 /// inside. Unknown when any of that refuses them or they are for us: the long way says
 /// which, for each of them.
 Way find_way_inside(const Worker&, const Pair&);
+
+/// The way that an SA keeps; asked of find() again whenever the tables have changed.
+template <class Find>
+Way kept_way(const Worker& worker, CachedWay& kept, const Find& find) {
+    if (kept.generation != worker.generation) [[unlikely]] {
+        const Way found = find();
+        kept.adjacency = found.adjacency;
+        kept.generation = found.generation == Way::kUnknown ? 0 : worker.generation;
+        return found;
+    }
+    return {kept.adjacency, static_cast<std::uint16_t>(worker.way_generation)};
+}
 
 /// What was found in this loop, to be kept; unknown for kNoAdjacency.
 Way way_by(const Worker&, std::uint32_t adjacency);

@@ -76,7 +76,6 @@ Sad::Sad(std::uint32_t num_slots, std::uint32_t replay_window, const esp::Crypto
       words_(esp::replay_words(replay_window_)),
       key_len_(esp::Crypto::expanded_len()),
       crypto_(crypto),
-      usable_(crypto.ok()),
       inbound_(num_slots_),
       outbound_(num_slots_),
       inbound_keys_(num_slots_ * key_len_),
@@ -140,6 +139,7 @@ bool Sad::install(const InstallOutbound& command, std::uint64_t now_ns) {
     sa.spi = command.spi;
     sa.generation = command.ref.generation;
     set_suite(sa, command.key);
+    sa.head_len = static_cast<std::uint8_t>(sa.outer.len + sa.front_len);
     sa.mtu = command.mtu;
     sa.state = SaState::live;
     sa.esn = command.esn;

@@ -14,6 +14,7 @@
 #include "esp/replay.hpp"
 #include "esp/sequence.hpp"
 #include "tables/flow_cache.hpp"
+#include "tables/prefetch.hpp"
 #include "tables/region.hpp"
 
 namespace oegate {
@@ -87,6 +88,7 @@ struct alignas(64) OutboundSa {
     std::uint8_t alignment = 4;
     bool esn = false;
     OuterPolicy policy;
+    std::uint8_t head_len = 0;  // all that stands before the inner datagram
 
     esp::OuterTemplate outer;
     CachedWay way;  // of the outer datagrams
@@ -143,29 +145,23 @@ class Sad {
             return nullptr;
         return &inbound_[slot];
     }
-    /// The SA's lines, the key's first ones, and the word of the window that the number lies in.
-    void prefetch_inbound(std::uint32_t spi, std::uint32_t sequence) const {
+    void prefetch_inbound(std::uint32_t spi) const {
+        const std::uint32_t slot = Spi::slot(spi);
+        if (slot < num_slots_) prefetch_lines(&inbound_[slot], 2);
+    }
+    /// What opening a packet needs beyond the SA: the key's first lines, which are the
+    /// schedule of AES-128, and the word of the window that the number lies in.
+    void prefetch_opening(std::uint32_t spi, std::uint32_t sequence) const {
         const std::uint32_t slot = Spi::slot(spi);
         if (slot >= num_slots_) return;
-        const auto* at = reinterpret_cast<const char*>(&inbound_[slot]);
-        __builtin_prefetch(at, 1);
-        __builtin_prefetch(at + 64, 1);
-        const auto* key = reinterpret_cast<const char*>(inbound_keys_.data() + slot * key_len_);
-        __builtin_prefetch(key);
-        __builtin_prefetch(key + 64);
-        __builtin_prefetch(key + 128);
-        __builtin_prefetch(bitmaps_.data() + std::size_t{slot} * words_ + (sequence / 64 & (words_ - 1)), 1);
+        prefetch_lines(inbound_key(slot), 3);
+        prefetch_line(bitmaps_.data() + std::size_t{slot} * words_ + (sequence / 64 & (words_ - 1)));
     }
-    /// The SA's lines, and the key's first ones: the schedule of AES-128.
+    /// The SA's lines, and the key's first ones.
     void prefetch_outbound(std::uint32_t slot) const {
         if (slot >= num_slots_) return;
-        const auto* at = reinterpret_cast<const char*>(&outbound_[slot]);
-        __builtin_prefetch(at, 1);
-        __builtin_prefetch(at + 64, 1);
-        const auto* key = reinterpret_cast<const char*>(outbound_keys_.data() + slot * key_len_);
-        __builtin_prefetch(key);
-        __builtin_prefetch(key + 64);
-        __builtin_prefetch(key + 128);
+        prefetch_lines(&outbound_[slot], 2);
+        prefetch_lines(outbound_key(slot), 3);
     }
     /// Null for an empty slot or a stale generation. May be dead.
     OutboundSa* outbound(const SaRef& ref) {
@@ -193,13 +189,9 @@ class Sad {
     OutboundSa& outbound_at(std::uint32_t slot) { return outbound_[slot]; }
     SaCold& inbound_cold(std::uint32_t slot) { return inbound_cold_[slot]; }
     SaCold& outbound_cold(std::uint32_t slot) { return outbound_cold_[slot]; }
-    /// Expanded; null when the crypto library is unusable.
-    const void* inbound_key(std::uint32_t slot) const {
-        return usable_ ? inbound_keys_.data() + slot * key_len_ : nullptr;
-    }
-    const void* outbound_key(std::uint32_t slot) const {
-        return usable_ ? outbound_keys_.data() + slot * key_len_ : nullptr;
-    }
+    /// Expanded.
+    const void* inbound_key(std::uint32_t slot) const { return inbound_keys_.data() + slot * key_len_; }
+    const void* outbound_key(std::uint32_t slot) const { return outbound_keys_.data() + slot * key_len_; }
     std::span<std::uint64_t> bitmap(std::uint32_t slot) {
         return {bitmaps_.data() + std::size_t{slot} * words_, words_};
     }
@@ -218,12 +210,15 @@ class Sad {
     static std::size_t memory(std::uint32_t num_slots, std::uint32_t replay_window);
 
   private:
+    static void prefetch_lines(const void* at, unsigned num) {
+        for (unsigned i = 0; i < num; ++i) prefetch_line(static_cast<const char*>(at) + 64 * i);
+    }
+
     std::uint32_t num_slots_;
     std::uint32_t replay_window_;
     std::uint32_t words_;
     std::size_t key_len_;
     const esp::Crypto& crypto_;
-    bool usable_;
     std::uint32_t num_inbound_ = 0;
     std::uint32_t num_outbound_ = 0;
     std::uint32_t inbound_high_ = 0;
