@@ -218,7 +218,7 @@ TEST_CASE("snapshot: four million flows are copied a little a turn") {
     struct Inbox final : bridge::Inbox {
         explicit Inbox(manage::Snapshots& to) : snapshots(to) {}
         void on_event(const Event&) override {}
-        void on_punt(const Punt&) override {}
+        void on_punt(const Punt&, ByteView) override {}
         void on_applied(unsigned, std::uint64_t) override {}
         void on_snapshot(unsigned worker, const SnapshotRecord& record) override {
             snapshots.on_record(worker, record, now);
