@@ -1,7 +1,7 @@
 // What comes to our address: UDP to port 4500 taken apart (RFC 3948), and ESP opened.
 // Bytes 0 to 2 of the input are an order: suite; flags (bit 0 ESN, 1 UDP, 2 IPv6 outside,
-// 3 the rest is a whole datagram, 4 a wrong ICV, 5 a window that knows a later number);
-// next header. What follows is the plain text, trailer and all, which is sealed here with
+// 3 the rest is a whole datagram, 4 a wrong ICV, 5 a window that knows a later number, 6 an
+// SA of one pair); next header. What follows is the plain text, trailer and all, which is sealed here with
 // the SA's own key, so that the inside is reached. The stages are those of a gateway.
 #include <algorithm>
 #include <cstdint>
@@ -25,6 +25,8 @@ constexpr std::size_t kMost = 1800;  // one buffer holds it, with all that goes 
 const Address kUs4 = Address::ipv4(192, 0, 2, 1), kPeer4 = Address::ipv4(192, 0, 2, 2);
 const Address kUs6 = *Address::parse("2001:db8::1"), kPeer6 = *Address::parse("2001:db8::2");
 
+const Pair kBobToAlice{Address::ipv4(198, 51, 100, 1), Address::ipv4(10, 1, 1, 1)};
+
 void require(bool holds) {
     if (!holds) std::abort();
 }
@@ -43,7 +45,10 @@ DataplaneParts& parts() {
         c.interfaces.push_back({"wire", InterfaceRole::outside, "net_null0", 0, 1500, {}});
         auto started = Dataplane::start(c, {1, 2}, Dataplane::Workers::by_hand);
         if (!started) throw std::runtime_error(started.error());
-        (*started)->parts().workers[0]->now_ns = 1'000'000'000'000;
+        Worker& worker = *(*started)->parts().workers[0];  // as a turn begins
+        worker.now_ns = 1'000'000'000'000;
+        worker.routes = worker.published->routes;
+        worker.own = worker.published->own.load();
         return started->release();
     }();
     return dataplane->parts();
@@ -51,7 +56,7 @@ DataplaneParts& parts() {
 
 struct Order {
     EspSuite suite;
-    bool esn, udp, outer6, whole, spoilt, late;
+    bool esn, udp, outer6, whole, spoilt, late, pair;
     std::uint8_t next_header;
 };
 
@@ -67,7 +72,11 @@ InstallInbound sa_of(const Order& order) {
     sa.key.salt.fill(0x33);
     sa.replay_window = 64;
     sa.esn = order.esn;
-    sa.source_bits = sa.destination_bits = 0;  // any inner datagram is the tunnel's
+    if (order.pair) {
+        sa.pair = kBobToAlice;
+    } else {
+        sa.source_bits = sa.destination_bits = 0;  // any inner datagram is the tunnel's
+    }
     return sa;
 }
 
@@ -129,6 +138,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                       (flags & 8) != 0,
                       (flags & 16) != 0,
                       (flags & 32) != 0,
+                      (flags & 64) != 0,
                       bytes[2]};
     Worker& worker = *parts().workers[0];
     const InstallInbound sa = sa_of(order);
@@ -161,6 +171,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         require(parse_datagram(out) == Drop::kCount && rte_pktmbuf_data_len(out) == len &&
                 meta(out).pair == pair);
         require(state.packets == 1 && state.bytes == len);
+        // Of the SA's pair, or an error about what it carried the other way.
+        if (!order.pair || pair == kBobToAlice) continue;
+        require(m.protocol == 1 && len >= m.header_len + 28u);
+        const std::uint8_t* quote = data(out) + m.header_len + 8;
+        require(pair.destination == kBobToAlice.destination &&
+                Address::from_wire({quote + 12, 4}) == kBobToAlice.destination &&
+                Address::from_wire({quote + 16, 4}) == kBobToAlice.source);
     }
     if (order.spoilt && !order.whole) require(state.packets == 0 && state.replay.highest <= 65);
     take(inner);
