@@ -300,7 +300,8 @@ class Control final : public bridge::Inbox {
                 if (room) rekey_pair(flow % kPairs);
                 break;
             case 1:
-                if (room) rekey_tunnel(flow % kWorkers);
+                // Seldom, so that those with a limit reach it.
+                if (room && random_.below(8) == 0) rekey_tunnel(flow % kWorkers);
                 break;
             case 2:
                 if (room) rekey_inbound(flow % kWorkers);
