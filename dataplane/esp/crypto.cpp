@@ -222,15 +222,19 @@ bool Crypto::expand(Direction direction, const SaKey& key, void* out) const {
 }
 
 template <Direction direction>
-void Crypto::run(std::span<Job> jobs) const {
+bool Crypto::run(std::span<Job> jobs) const {
     Library* library = library_.get();
     std::array<Job*, kBatch> waiting;
     unsigned num_waiting = 0;
+    bool all = true;
     bool direct = false;  // what is true of `suite`, mostly that of the whole burst
     aes_gcm_enc_dec_t gcm = nullptr;
     std::size_t suite = kNumEspSuites;
     for (Job& job : jobs) {
-        if (!acceptable(library, job)) continue;
+        if (!acceptable(library, job)) [[unlikely]] {
+            all = false;
+            continue;
+        }
         if (static_cast<std::size_t>(job.suite) != suite) [[unlikely]] {
             suite = static_cast<std::size_t>(job.suite);
             const CryptoStatus& status = library->status;
@@ -240,18 +244,21 @@ void Crypto::run(std::span<Job> jobs) const {
         }
         if (direct) [[likely]] {
             run_direct<direction>(library->mgr, gcm, job);
+            all &= job.ok;
             continue;
         }
+        all = false;  // not known here
         waiting[num_waiting++] = &job;
         if (num_waiting < kBatch) continue;
         run_waiting(*library, direction, waiting);
         num_waiting = 0;
     }
     if (num_waiting != 0) run_waiting(*library, direction, {waiting.data(), num_waiting});
+    return all;
 }
 
-void Crypto::seal(std::span<Job> jobs) const {
-    run<Direction::outbound>(jobs);
+bool Crypto::seal(std::span<Job> jobs) const {
+    return run<Direction::outbound>(jobs);
 }
 
 void Crypto::open(std::span<Job> jobs) const {

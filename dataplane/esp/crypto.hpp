@@ -74,8 +74,8 @@ class Crypto {
     /// not be moved afterwards. The caller zeroises both. False when the library is unusable.
     bool expand(Direction, const SaKey& key, void* out) const;
 
-    /// Encrypts and writes the ICV.
-    void seal(std::span<Job> jobs) const;
+    /// Encrypts and writes the ICV. True: every job is ok; false: the caller looks at each.
+    bool seal(std::span<Job> jobs) const;
     /// Decrypts and compares the ICV in constant time. Data whose job is not ok is
     /// garbage and must not be used, nor what stands in the place of its ICV.
     void open(std::span<Job> jobs) const;
@@ -91,7 +91,7 @@ class Crypto {
   private:
     void refill_ivs();
     template <Direction>
-    void run(std::span<Job> jobs) const;
+    bool run(std::span<Job> jobs) const;
     std::uint32_t measure(EspSuite, Direction, CryptoPath);
 
     struct Free {

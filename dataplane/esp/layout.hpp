@@ -8,6 +8,7 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstring>
 
 #include "contract/sa.hpp"
@@ -29,6 +30,15 @@ constexpr std::size_t front_len(EspSuite suite) {
 constexpr std::size_t icv_len(EspSuite suite) {
     return facts(suite).icv_len;
 }
+/// AEADs make their IV of the sequence number. As is_aead, without the table.
+constexpr bool has_counter_iv(EspSuite suite) {
+    return suite <= EspSuite::chacha20_poly1305;
+}
+static_assert([] {
+    for (const EspSuiteFacts& f : kEspSuites)
+        if (has_counter_iv(f.suite) != is_aead(f.suite)) return false;
+    return true;
+}());
 /// What the cipher text is a multiple of.
 constexpr std::size_t alignment(EspSuite suite) {
     return facts(suite).block_len > kAlignment ? facts(suite).block_len : kAlignment;
@@ -118,47 +128,63 @@ static_assert(sizeof(OuterTemplate) == 56);
 /// (RFC 6438 §3).
 OuterTemplate make_outer(const Address& local, const Address& remote, UdpPorts, std::uint32_t spi);
 
-/// The addresses of the template, into `pair`.
-inline void set_outer_pair(const OuterTemplate& outer, Pair& pair) {
+/// The addresses of a template of this family, into `pair`: word by word, since what is put
+/// together on the stack first would have to be waited for.
+template <Family family>
+void set_outer_pair(const OuterTemplate& outer, Pair& pair) {
     static_assert(sizeof(Pair) == 2 * Address::kSize);
-    std::uint8_t* to = pair.source.mutable_bytes().data();
-    if (outer.family == Family::ipv6) {
-        std::memcpy(to, outer.bytes.data() + 8, sizeof pair);
+    std::uint8_t* const to = pair.source.mutable_bytes().data();
+    if constexpr (family == Family::ipv6) {
+        std::memcpy(to, outer.bytes.data() + offsetof(Ipv6Header, source), sizeof pair);
         return;
     }
-    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    std::memcpy(to, kMapped.data(), 12);
-    std::memcpy(to + 12, outer.bytes.data() + 12, 4);
-    std::memcpy(to + 16, kMapped.data(), 12);
-    std::memcpy(to + 28, outer.bytes.data() + 16, 4);
+    const auto set = [](std::uint8_t* mapped, const std::uint8_t* from) {
+        constexpr std::uint64_t kNothing = 0;
+        std::uint32_t address;
+        std::memcpy(&address, from, sizeof address);
+        const std::uint64_t low = std::uint64_t{address} << 32 | 0xffff0000u;
+        std::memcpy(mapped, &kNothing, 8);
+        std::memcpy(mapped + 8, &low, 8);
+    };
+    set(to, outer.bytes.data() + offsetof(Ipv4Header, source));
+    set(to + Address::kSize, outer.bytes.data() + offsetof(Ipv4Header, destination));
 }
 inline Pair outer_pair(const OuterTemplate& outer) {
     Pair pair;
-    set_outer_pair(outer, pair);
+    if (outer.family == Family::ipv4)
+        set_outer_pair<Family::ipv4>(outer, pair);
+    else
+        set_outer_pair<Family::ipv6>(outer, pair);
     return pair;
+}
+/// What stands behind its IP header: UDP or ESP.
+template <Family family>
+std::uint8_t outer_protocol(const OuterTemplate& outer) {
+    return outer
+        .bytes[family == Family::ipv4 ? offsetof(Ipv4Header, protocol) : offsetof(Ipv6Header, next_header)];
 }
 
 /// A number as two wire bytes, in a word whose first byte is the lowest.
 constexpr std::uint64_t wire16(std::uint32_t value) {
     static_assert(std::endian::native == std::endian::little);
-    return (value & 0xff) << 8 | (value >> 8 & 0xff);
+    return __builtin_bswap16(static_cast<std::uint16_t>(value));
 }
 
 /// An IPv4 header out of three words that are put together in registers: a field that
 /// is stored by itself and read again with its neighbours would have to be waited for.
 inline void write_outer_ipv4(std::uint8_t* at, const OuterTemplate& outer, std::uint32_t total,
-                             std::uint8_t traffic_class, bool dont_fragment, std::uint16_t identification) {
+                             std::uint32_t traffic_class, std::uint32_t fragment,
+                             std::uint32_t identification) {
     std::uint64_t first, second;  // to the fragment field; to the source address
     std::uint32_t third;
     std::memcpy(&first, outer.bytes.data(), 8);
     std::memcpy(&second, outer.bytes.data() + 8, 8);
     std::memcpy(&third, outer.bytes.data() + 16, 4);
-    const std::uint32_t fragment = dont_fragment ? Ipv4Header::kDontFragment : 0u;
     std::uint32_t sum = outer.sum + traffic_class + total + identification + fragment;
     sum = (sum & 0xffff) + (sum >> 16);
     sum += sum >> 16;
-    first |= std::uint64_t{traffic_class} << 8 | wire16(total) << 16 | wire16(identification) << 32 |
-             wire16(fragment) << 48;
+    const std::uint32_t id_and_fragment = __builtin_bswap32(identification << 16 | fragment);
+    first |= traffic_class << 8 | wire16(total) << 16 | std::uint64_t{id_and_fragment} << 32;
     second |= wire16(~sum) << 16;
     std::memcpy(at, &first, 8);
     std::memcpy(at + 8, &second, 8);
@@ -166,32 +192,43 @@ inline void write_outer_ipv4(std::uint8_t* at, const OuterTemplate& outer, std::
 }
 
 inline void write_outer_ipv6(std::uint8_t* at, const OuterTemplate& outer, std::uint32_t payload_len,
-                             std::uint8_t traffic_class) {
+                             std::uint32_t traffic_class) {
     std::uint64_t first;  // to the hop limit
     std::memcpy(&first, outer.bytes.data(), 8);
-    first |= std::uint64_t{traffic_class} >> 4 | (traffic_class & 0x0fu) << 12 | wire16(payload_len) << 32;
+    first |= traffic_class >> 4 | (traffic_class & 0x0f) << 12 | wire16(payload_len) << 32;
     std::memcpy(at, &first, 8);
     std::memcpy(at + 8, outer.bytes.data() + 8, sizeof(Ipv6Header) - 8);
 }
 
-/// Copies the template to `at` and fills in what a packet decides: lengths, DSCP and ECN,
-/// for IPv4 also DF, identification and checksum. esp_len counts the bytes behind it.
-/// UDP over IPv4 has no checksum (RFC 3948 §2.1); over IPv6 finish_udp() writes it.
+/// Copies the template, which is of this family, to `at` and fills in what a packet decides:
+/// lengths, DSCP and ECN, for IPv4 also DF, identification and checksum. `total` counts the
+/// whole outer datagram. UDP over IPv4 has no checksum (RFC 3948 §2.1); over IPv6
+/// finish_udp() writes it.
+template <Family family>
+[[gnu::always_inline]] inline void write_outer(std::uint8_t* at, const OuterTemplate& outer,
+                                               std::uint32_t total, std::uint8_t traffic_class,
+                                               bool dont_fragment, std::uint16_t identification) {
+    constexpr auto kHeader = static_cast<std::uint32_t>(outer_header_len(family));
+    if (outer.udp) {
+        std::uint64_t udp;
+        std::memcpy(&udp, outer.bytes.data() + kHeader, sizeof udp);
+        udp |= wire16(total - kHeader) << 32;
+        std::memcpy(at + kHeader, &udp, sizeof udp);
+    }
+    if constexpr (family == Family::ipv4)
+        write_outer_ipv4(at, outer, total, traffic_class, dont_fragment ? Ipv4Header::kDontFragment : 0u,
+                         identification);
+    else
+        write_outer_ipv6(at, outer, total - kHeader, traffic_class);
+}
+/// Likewise, where esp_len bytes follow.
 inline void write_outer(std::uint8_t* at, const OuterTemplate& outer, std::size_t esp_len,
                         std::uint8_t traffic_class, bool dont_fragment, std::uint16_t identification) {
-    const std::size_t len = outer.len;
-    const bool udp = outer.udp;
-    const auto behind = static_cast<std::uint32_t>((udp ? sizeof(UdpHeader) : 0) + esp_len);
+    const auto total = static_cast<std::uint32_t>(outer.len + esp_len);
     if (outer.family == Family::ipv4)
-        write_outer_ipv4(at, outer, static_cast<std::uint32_t>(sizeof(Ipv4Header)) + behind, traffic_class,
-                         dont_fragment, identification);
+        write_outer<Family::ipv4>(at, outer, total, traffic_class, dont_fragment, identification);
     else
-        write_outer_ipv6(at, outer, behind, traffic_class);
-    if (!udp) return;
-    std::uint64_t header;
-    std::memcpy(&header, outer.bytes.data() + len - sizeof header, sizeof header);
-    header |= wire16(behind) << 32;
-    std::memcpy(at + len - sizeof header, &header, sizeof header);
+        write_outer<Family::ipv6>(at, outer, total, traffic_class, dont_fragment, identification);
 }
 
 /// The checksum of UDP over IPv6, which may not be left out (RFC 8200 §8.1): over the

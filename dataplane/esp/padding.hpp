@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -33,8 +34,9 @@ inline void write_trailer(std::uint8_t* at, std::size_t num_pad, std::uint8_t ne
                                                                       9, 10, 11, 12, 13, 14, 15, 16};
     std::memcpy(at, kPadding.data(), 8);
     if (num_pad > 8) std::memcpy(at + num_pad - 8, kPadding.data() + num_pad - 8, 8);
-    at[num_pad] = static_cast<std::uint8_t>(num_pad);
-    at[num_pad + 1] = next_header;
+    const auto last = static_cast<std::uint16_t>(num_pad | std::size_t{next_header} << 8);
+    static_assert(std::endian::native == std::endian::little);
+    std::memcpy(at + num_pad, &last, sizeof last);
 }
 
 struct Trailer {

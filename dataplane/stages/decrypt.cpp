@@ -87,7 +87,7 @@ void build(Worker& worker, rte_mbuf* packet, const Opening& opening, esp::Job& j
     job.len = static_cast<std::uint32_t>(esp_len(packet) - front_len - sa.icv_len);
     job.esn = esn;
     if (esn) esp::use_esn(job, opening.sequence);
-    if (is_aead(suite)) esp::make_nonce(job.nonce, sa.salt, front + sizeof(EspHeader));
+    if (esp::has_counter_iv(suite)) esp::make_nonce(job.nonce, sa.salt, front + sizeof(EspHeader));
 }
 
 /// RFC 6040 §4.2. The checksum of an IPv4 header follows (RFC 1624).
@@ -156,6 +156,13 @@ Drop mismatch(Worker& worker, const Pair& inner, const InboundSa& sa) {
     return Drop::esp_selector_mismatch;
 }
 
+/// The way of a host pair's inner datagrams, asked for again whenever the tables have changed.
+Way way_inside(const Worker& worker, InboundSa& sa) {
+    if (sa.way.generation != worker.generation) [[unlikely]]
+        keep_way(worker, sa.way, find_way_inside(worker, sa.pair), 0);
+    return kept_way(worker, sa.way);
+}
+
 /// Leaves of the packet what lies in it from `at` on.
 void cut_out(rte_mbuf* packet, const std::uint8_t* at, std::size_t len) {
     packet->data_off = static_cast<std::uint16_t>(at - static_cast<std::uint8_t*>(packet->buf_addr));
@@ -182,11 +189,8 @@ Drop unwrap(Worker& worker, rte_mbuf* packet, InboundSa& sa, const esp::Job& job
     m.family = family;
     if (!read_plain_ipv4(packet) && parse_datagram(packet) != Drop::kCount) return Drop::esp_inner_invalid;
     const bool of_pair = selected(m.pair, sa);
-    if (!of_pair && !is_error_for(worker, sa, packet)) [[unlikely]]
-        return mismatch(worker, m.pair, sa);
-    m.way = Way{};
-    if (of_pair && sa.selectors_exact)
-        m.way = kept_way(worker, sa.way, [&] { return find_way_inside(worker, sa.pair); });
+    if (!of_pair && !is_error_for(worker, sa, packet)) return mismatch(worker, m.pair, sa);
+    m.way = of_pair && sa.selectors_exact ? way_inside(worker, sa) : Way{};
     return set_ecn(data(packet), family, outer_ecn) ? Drop::kCount : Drop::esp_congestion;
 }
 
@@ -215,38 +219,30 @@ Drop finish(Worker& worker, rte_mbuf* packet, Tick now, const Opening& opening, 
     return reason;
 }
 
-/// Whether a packet of its SA has come in by the long way since the tables last changed.
+/// Whether this is ESP of an SA of which a packet has come in by the long way since the
+/// tables last changed.
 bool is_known(const Worker& worker, const rte_mbuf* packet) {
     const Meta& m = meta(packet);
-    const InboundSa* sa = worker.security->sad.inbound(esp_header(packet).spi.host());
-    return sa != nullptr && sa->way.generation == worker.generation && outer_mark(m.pair) == sa->outer;
-}
-
-bool is_plain_esp(const rte_mbuf* packet) {
-    const Meta& m = meta(packet);
-    return static_cast<Protocol>(m.protocol) == Protocol::esp && !m.fragment && !m.link_broadcast &&
-           esp_len(packet) >= esp::kMinEspLen && !has_options(packet);
+    if (static_cast<Protocol>(m.protocol) != Protocol::esp || m.fragment || m.link_broadcast ||
+        esp_len(packet) < esp::kMinEspLen || has_options(packet))
+        return false;
+    const std::uint32_t spi = esp_header(packet).spi.host();
+    const InboundSa* sa = worker.security->sad.inbound(spi);
+    if (sa == nullptr || sa->way.generation != worker.generation || outer_mark(m.pair) != sa->outer)
+        return false;
+    worker.security->sad.prefetch_opening(spi, esp_header(packet).sequence.host());
+    return true;
 }
 
 }  // namespace
 
 void claim(Worker& worker, Burst& datagrams, Burst& esp) {
-    const Sad& sad = worker.security->sad;
-    unsigned num = 0, kept = 0;
-    rte_mbuf* plain[kReceiveBurst];
+    unsigned kept = 0;
     for (rte_mbuf* packet : datagrams) {
-        if (num < kReceiveBurst && is_plain_esp(packet)) [[likely]] {
-            sad.prefetch_inbound(esp_header(packet).spi.host());
-            plain[num++] = packet;
-        } else {
-            datagrams.set(kept++, packet);
-        }
-    }
-    for (unsigned i = 0; i < num; ++i) {
-        if (is_known(worker, plain[i])) [[likely]]
-            esp.push(plain[i]);
+        if (is_known(worker, packet))
+            esp.push(packet);
         else
-            datagrams.set(kept++, plain[i]);
+            datagrams.set(kept++, packet);
     }
     datagrams.truncate(kept);
 }
@@ -255,11 +251,6 @@ void decrypt(Worker& worker, Burst& in, Burst& out) {
     Security& security = *worker.security;
     const Tick now = to_tick(worker.now_ns);
     Opening opened[kBurstRoom];
-    for (rte_mbuf* packet : in) {
-        if (esp_len(packet) < esp::kMinEspLen) continue;
-        const EspHeader& header = esp_header(packet);
-        security.sad.prefetch_opening(header.spi.host(), header.sequence.host());
-    }
     unsigned num_jobs = 0;
     for (rte_mbuf* packet : in) {
         const Drop reason = examine(worker, packet, now, opened[num_jobs]);

@@ -18,10 +18,13 @@ Word load(const std::uint8_t* at) {
     return word;
 }
 
-/// An IPv4 address as it stands in a header, mapped; without a branch or a call.
-inline Address mapped(const std::uint8_t* at) {
-    const std::uint64_t low = std::uint64_t{load<std::uint32_t>(at)} << 32 | 0xffff0000u;
-    return std::bit_cast<Address>(std::array<std::uint64_t, 2>{0, low});
+/// An IPv4 address as it stands in a header, mapped: word by word, since what is put
+/// together on the stack first would have to be waited for.
+inline void set_mapped(Address& to, const std::uint8_t* from) {
+    constexpr std::uint64_t kNothing = 0;
+    const std::uint64_t low = std::uint64_t{load<std::uint32_t>(from)} << 32 | 0xffff0000u;
+    std::memcpy(to.mutable_bytes().data(), &kNothing, 8);
+    std::memcpy(to.mutable_bytes().data() + 8, &low, 8);
 }
 
 /// The one's-complement sum of a header without options, in the order of bytes of this
@@ -61,7 +64,8 @@ inline bool read_plain_ipv4(rte_mbuf* packet) {
     packet->data_len = static_cast<std::uint16_t>(total);
     packet->pkt_len = static_cast<std::uint32_t>(total);
     Meta& m = meta(packet);
-    m.pair = {mapped(ip + 12), mapped(ip + 16)};
+    set_mapped(m.pair.source, ip + 12);
+    set_mapped(m.pair.destination, ip + 16);
     m.hash = 0;
     m.family = Family::ipv4;
     m.dont_fragment = (ip[6] & 0x40) != 0;

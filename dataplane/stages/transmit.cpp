@@ -45,65 +45,86 @@ struct LinkStart {
     }
 };
 
-EtherType ether_type(const Meta& m) {
-    return m.family == Family::ipv4 ? EtherType::ipv4 : EtherType::ipv6;
-}
+/// What stands in front of every datagram of one family that leaves by one interface to one
+/// neighbour, and what it takes to leave that way.
+struct Link {
+    LinkStart start;
+    std::uint16_t vlan = 0;
+    std::uint16_t len = sizeof(EthernetHeader);
 
-/// The Ethernet header and the interface's tag, before the packet's data. There is room.
-void write_link(rte_mbuf* packet, const InterfaceInfo& out, const MacAddress& to, EtherType type) {
-    const unsigned len = out.vlan == 0 ? sizeof(EthernetHeader) : kLongestLink;
-    packet->data_off = static_cast<std::uint16_t>(packet->data_off - len);
-    packet->data_len = static_cast<std::uint16_t>(packet->data_len + len);
-    packet->pkt_len += len;
-    const LinkStart start(to, out.mac);
-    std::uint8_t* at = data(packet);
-    std::memcpy(at, &start.words, 8);
-    std::memcpy(at + 8, &start.tail, 4);
-    const Be16 outer_type(static_cast<std::uint16_t>(out.vlan != 0 ? EtherType::vlan : type));
-    std::memcpy(at + kAddressesLen, &outer_type, 2);
-    if (out.vlan != 0) {
-        const VlanTag tag{Be16(out.vlan), Be16(static_cast<std::uint16_t>(type))};
-        std::memcpy(at + sizeof(EthernetHeader), &tag, sizeof tag);
-    }
-}
-
-/// What depart needs of an adjacency: the datagrams of a burst mostly share it.
-struct Departure {
-    std::uint32_t adjacency = kNoAdjacency;
-    bool open = false;  // resolved, nobody waits for it, and its port takes frames from us
-    std::uint16_t interface = 0;
-    MacAddress mac;
-    const InterfaceInfo* out = nullptr;
-    PortUse* port = nullptr;
-    InterfaceTally* tally = nullptr;
+    Link() : start({}, {}) {}
+    Link(const InterfaceInfo& out, const MacAddress& to)
+        : start(to, out.mac), vlan(out.vlan), len(out.vlan == 0 ? sizeof(EthernetHeader) : kLongestLink) {}
 };
 
-Departure prepare(Worker& worker, std::uint32_t adjacency) {
-    Departure d;
-    d.adjacency = adjacency;
-    const Adjacency to = worker.published->neighbours->at(adjacency);
-    if (!to.resolved()) return d;
-    d.interface = to.interface();
-    d.mac = to.mac();
-    d.out = &worker.interfaces[d.interface];
-    d.port = &worker.ports[d.out->port];
-    d.tally = &worker.tallies[d.interface];
-    d.open = d.port->up && d.port->tx_queue != kNoQueue;
-    // Who waits for a neighbour that was resolved just now goes first: by the long way.
-    if (d.open && worker.waiting->size() != 0) [[unlikely]]
-        d.open = !worker.waiting->waited_for({worker.published->neighbours->address(adjacency), d.interface});
-    return d;
+/// The Ethernet header and the interface's tag, before the packet's data. There is room.
+void write_link(rte_mbuf* packet, const Link& link, EtherType type) {
+    packet->data_off = static_cast<std::uint16_t>(packet->data_off - link.len);
+    packet->data_len = static_cast<std::uint16_t>(packet->data_len + link.len);
+    packet->pkt_len += link.len;
+    std::uint8_t* at = data(packet);
+    std::memcpy(at, &link.start.words, 8);
+    std::memcpy(at + 8, &link.start.tail, 4);
+    if (link.vlan != 0) {
+        const Be16 tag_type(static_cast<std::uint16_t>(EtherType::vlan)), tci(link.vlan);
+        std::memcpy(at + kAddressesLen, &tag_type, 2);
+        std::memcpy(at + kAddressesLen + 2, &tci, 2);
+        at += sizeof(VlanTag);
+    }
+    const Be16 wire_type(static_cast<std::uint16_t>(type));
+    std::memcpy(at + kAddressesLen, &wire_type, 2);
 }
 
 /// Counted now, so that nothing is read again once the driver owns the frames.
-void queue(Worker& worker, PortUse& port, std::uint16_t interface, rte_mbuf* frame) {
+void queue(Worker& worker, PortUse& port, InterfaceTally& tally, rte_mbuf* frame) {
     if (port.pending.room() == 0) [[unlikely]]
         flush(worker, port);
-    InterfaceTally& tally = worker.tallies[interface];
     ++tally.leaving_packets;
     tally.leaving_bytes += rte_pktmbuf_pkt_len(frame);
     port.pending.push(frame);
 }
+
+/// What depart needs of a way: the datagrams of a burst mostly share it.
+class Departure {
+  public:
+    Departure(Worker& worker, Way way) : way_(way) {
+        const NeighbourTable& neighbours = *worker.published->neighbours;
+        const Adjacency to = neighbours.at(way.adjacency);
+        if (way.generation != worker.way_generation || !to.resolved()) return;
+        const InterfaceInfo& out = worker.interfaces[to.interface()];
+        PortUse& port = worker.ports[out.port];
+        if (!port.up || port.tx_queue == kNoQueue) return;
+        // Who waits for a neighbour that was resolved just now goes first: by the long way.
+        if (worker.waiting->size() != 0 &&
+            worker.waiting->waited_for({neighbours.address(way.adjacency), to.interface()})) [[unlikely]]
+            return;
+        interface_ = to.interface();
+        longest_ = out.mtu;
+        link_ = Link(out, to.mac());
+        port_ = &port;
+        tally_ = &worker.tallies[interface_];
+    }
+    bool is_by(Way way) const { return way.adjacency == way_.adjacency && way.generation == way_.generation; }
+    /// Whether this datagram may go; no datagram is empty.
+    bool takes(const rte_mbuf* packet) const {
+        return rte_pktmbuf_pkt_len(packet) <= longest_ && packet->data_off >= kLongestLink;
+    }
+    void send(Worker& worker, rte_mbuf* packet) const {
+        Meta& m = meta(packet);
+        const EtherType type = m.family == Family::ipv4 ? EtherType::ipv4 : EtherType::ipv6;
+        m.out_interface = interface_;
+        write_link(packet, link_, type);
+        queue(worker, *port_, *tally_, packet);
+    }
+
+  private:
+    Way way_;
+    std::uint16_t interface_ = 0;
+    std::uint16_t longest_ = 0;  // 0: not resolved, or waited for, or its port takes no frames from us
+    Link link_;
+    PortUse* port_ = nullptr;
+    InterfaceTally* tally_ = nullptr;
+};
 
 /// Makes room behind the two MAC addresses and writes the tag (IEEE 802.1Q).
 bool insert_tag(rte_mbuf* frame, std::uint16_t vlan) {
@@ -205,7 +226,7 @@ void transmit_datagram(Worker& worker, rte_mbuf* packet, std::uint16_t interface
         drop(worker, packet, Drop::no_buffer);
         return;
     }
-    write_link(packet, worker.interfaces[interface], to, type);
+    write_link(packet, Link(worker.interfaces[interface], to), type);
     transmit_frame(worker, packet);
 }
 
@@ -220,26 +241,18 @@ void transmit_frame(Worker& worker, rte_mbuf* frame) {
         hand_over(worker, frame, port.tx_owner, Resume::transmit);
         return;
     }
-    queue(worker, port, interface, frame);
+    queue(worker, port, worker.tallies[interface], frame);
 }
 
 void depart(Worker& worker, Burst& datagrams, Burst& rest) {
-    Departure d;
+    Departure departure(worker, Way{});
     for (rte_mbuf* packet : datagrams) {
-        Meta& m = meta(packet);
-        if (m.way.adjacency != d.adjacency) d = prepare(worker, m.way.adjacency);
-        if (m.way.generation != worker.way_generation || !d.open ||
-            rte_pktmbuf_pkt_len(packet) > d.out->mtu || packet->data_off < kLongestLink) [[unlikely]] {
+        if (!departure.is_by(meta(packet).way)) [[unlikely]]
+            departure = Departure(worker, meta(packet).way);
+        if (departure.takes(packet)) [[likely]]
+            departure.send(worker, packet);
+        else
             rest.push(packet);
-            continue;
-        }
-        m.out_interface = d.interface;
-        write_link(packet, *d.out, d.mac, ether_type(m));
-        if (d.port->pending.room() == 0) [[unlikely]]
-            flush(worker, *d.port);
-        ++d.tally->leaving_packets;
-        d.tally->leaving_bytes += rte_pktmbuf_pkt_len(packet);
-        d.port->pending.push(packet);
     }
     datagrams.clear();
 }

@@ -24,15 +24,14 @@ std::uint16_t mtu_towards(const Worker&, const Address& destination);
 /// which, for each of them.
 Way find_way_inside(const Worker&, const Pair&);
 
-/// The way that an SA keeps; asked of find() again whenever the tables have changed.
-template <class Find>
-Way kept_way(const Worker& worker, CachedWay& kept, const Find& find) {
-    if (kept.generation != worker.generation) [[unlikely]] {
-        const Way found = find();
-        kept.adjacency = found.adjacency;
-        kept.generation = found.generation == Way::kUnknown ? 0 : worker.generation;
-        return found;
-    }
+/// Keeps what was found in this loop in an SA; mtu: that of the way, where it matters.
+inline void keep_way(const Worker& worker, CachedWay& kept, Way found, std::uint16_t mtu) {
+    kept = {found.adjacency, mtu, found.generation == Way::kUnknown ? 0 : worker.generation};
+}
+/// The way that an SA keeps; unknown when the tables have changed since it was found.
+inline Way kept_way(const Worker& worker, const CachedWay& kept) {
+    if (kept.generation != worker.generation) [[unlikely]]
+        return {};
     return {kept.adjacency, static_cast<std::uint16_t>(worker.way_generation)};
 }
 

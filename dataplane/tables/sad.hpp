@@ -62,10 +62,14 @@ static_assert(sizeof(InboundSa) == 128 && offsetof(InboundSa, pair) == 64);
 /// IPv6. Two IPv6 pairs may share a mark; what comes from the wrong one still needs the
 /// SA's ICV.
 inline std::uint64_t outer_mark(const Pair& outer) {
-    std::uint64_t words[4];
-    std::memcpy(words, &outer, sizeof words);
-    if (outer.source.is_ipv4()) return (words[1] >> 32) << 32 | words[3] >> 32;
-    return (words[0] * 3 + words[1]) * 0x9e3779b97f4a7c15 + (words[2] * 3 + words[3]) * 0xbf58476d1ce4e5b9;
+    const auto word = [&outer](std::size_t i) {
+        std::uint64_t value;
+        std::memcpy(&value, reinterpret_cast<const std::uint8_t*>(&outer) + 8 * i, sizeof value);
+        return value;
+    };
+    if (outer.source.is_ipv4()) [[likely]]
+        return (word(1) >> 32) << 32 | word(3) >> 32;
+    return (word(0) * 3 + word(1)) * 0x9e3779b97f4a7c15 + (word(2) * 3 + word(3)) * 0xbf58476d1ce4e5b9;
 }
 
 /// What encrypt touches of an SA for each packet: two cache lines. Packets sent are
@@ -144,10 +148,6 @@ class Sad {
         if (slot >= num_slots_ || inbound_[slot].state == SaState::free || inbound_[slot].spi != spi)
             return nullptr;
         return &inbound_[slot];
-    }
-    void prefetch_inbound(std::uint32_t spi) const {
-        const std::uint32_t slot = Spi::slot(spi);
-        if (slot < num_slots_) prefetch_lines(&inbound_[slot], 2);
     }
     /// What opening a packet needs beyond the SA: the key's first lines, which are the
     /// schedule of AES-128, and the word of the window that the number lies in.
