@@ -9,6 +9,7 @@
 #include "net/headers.hpp"
 #include "stages/extensions.hpp"
 #include "stages/ip_options.hpp"
+#include "stages/plain_ipv4.hpp"
 #include "stages/punt.hpp"
 
 namespace oegate {
@@ -16,40 +17,6 @@ namespace {
 
 /// Frames whose first lines are asked for before they are looked at.
 constexpr unsigned kAhead = 4;
-
-template <class Word>
-Word load(const std::uint8_t* at) {
-    Word word;
-    std::memcpy(&word, at, sizeof word);
-    return word;
-}
-
-/// An IPv4 address as it stands in a header, mapped; without a branch or a call.
-Address mapped(const std::uint8_t* at) {
-    const std::uint64_t low = std::uint64_t{load<std::uint32_t>(at)} << 32 | 0xffff0000u;
-    return std::bit_cast<Address>(std::array<std::uint64_t, 2>{0, low});
-}
-
-/// The one's-complement sum of a header without options, in the order of bytes of this
-/// machine (RFC 1071 §2 B); 0xffff when the header is good.
-std::uint32_t header_sum(const std::uint8_t* header) {
-    const std::uint64_t sum = std::uint64_t{load<std::uint32_t>(header)} + load<std::uint32_t>(header + 4) +
-                              load<std::uint32_t>(header + 8) + load<std::uint32_t>(header + 12) +
-                              load<std::uint32_t>(header + 16);
-    // A number plus itself with its halves exchanged: the upper half is the sum of both, and
-    // the carry has come round.
-    const auto half = static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32);
-    return (half + std::rotl(half, 16)) >> 16;
-}
-
-/// TCP and UDP begin alike: two ports.
-void read_ports(Meta& m, const std::uint8_t* transport, std::size_t len) {
-    m.source_port = m.destination_port = 0;
-    const auto protocol = static_cast<Protocol>(m.protocol);
-    if (m.later_fragment || len < 4 || (protocol != Protocol::tcp && protocol != Protocol::udp)) return;
-    m.source_port = load<Be16>(transport).host();
-    m.destination_port = load<Be16>(transport + 2).host();
-}
 
 /// RFC 1858 §2 and §3, RFC 7112 §5: what filters look at stands in the first fragment, and
 /// no other reaches back into it.
@@ -90,7 +57,8 @@ Drop parse_ipv4(rte_mbuf* packet, Meta& m) {
     if (offset + total - header_len > 65535) return Drop::ip_short;
     rte_pktmbuf_trim(packet, static_cast<std::uint16_t>(len - total));  // Ethernet padding
     m.hash = 0;
-    m.pair = {mapped(header->source.data()), mapped(header->destination.data())};
+    set_mapped(m.pair.source, header->source.data());
+    set_mapped(m.pair.destination, header->destination.data());
     m.family = Family::ipv4;
     m.protocol = header->protocol;
     m.header_len = static_cast<std::uint16_t>(header_len);
@@ -172,7 +140,8 @@ class Plain {
         // One comparison for both ends: not below the header, not beyond the frame.
         if (wrong != 0 || total - sizeof(Ipv4Header) > len - kLeast || total > mtu_) return false;
         Meta& m = begin(packet, frame, total, sizeof(Ipv4Header), ip[9]);
-        m.pair = {mapped(ip + 12), mapped(ip + 16)};
+        set_mapped(m.pair.source, ip + 12);
+        set_mapped(m.pair.destination, ip + 16);
         m.dont_fragment = (ip[6] & 0x40) != 0;
         read_ports(m, ip + sizeof(Ipv4Header), total - sizeof(Ipv4Header));
         return true;

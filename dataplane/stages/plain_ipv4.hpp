@@ -1,6 +1,6 @@
 // The IP header that nearly every datagram has: IPv4, five words, no fragment, and right.
 // Used by decrypt before it asks parse_datagram, which takes every header and says what is
-// wrong with one.
+// wrong with one; parse reads frames by the same words.
 #pragma once
 
 #include <bit>
