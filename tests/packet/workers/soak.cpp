@@ -18,6 +18,7 @@
 #include "bridge/bridge.hpp"
 #include "catch.hpp"
 #include "packet/security/peer.hpp"
+#include "packet/workers/totals.hpp"
 #include "worker/security_state.hpp"
 
 using namespace oegate;
@@ -241,22 +242,8 @@ class Soak final : public bridge::Inbox {
     }
 
     // ---- the end
-    WorkerStatus sum() const {
-        WorkerStatus s;
-        for (const WorkerStatus& w : plane_->observer().workers()) {
-            s.received += w.received, s.generated += w.generated, s.fragments_made += w.fragments_made;
-            s.transmitted += w.transmitted, s.dropped += w.dropped, s.consumed += w.consumed;
-            s.merged += w.merged, s.held += w.held, s.waiting_neighbour += w.waiting_neighbour;
-            s.handed_over += w.handed_over, s.taken_over += w.taken_over;
-        }
-        return s;
-    }
-    std::uint64_t drops(Drop reason) const {
-        std::uint64_t all = 0;
-        for (const InterfaceStatus& i : plane_->observer().interfaces())
-            all += i.counters.drops[static_cast<std::size_t>(reason)];
-        return all;
-    }
+    WorkerStatus sum() const { return sum_of(plane_->observer()); }
+    std::uint64_t drops(Drop reason) const { return drops_of(plane_->observer(), reason); }
     void finish() {
         neighbour(true);
         observe(0);

@@ -13,6 +13,7 @@
 #include "catch.hpp"
 #include "packet/security/peer.hpp"
 #include "packet/workers/plain_ports.hpp"
+#include "packet/workers/totals.hpp"
 
 namespace oegate::packet_test::threads {
 
@@ -86,22 +87,8 @@ struct Plane {
     void give(std::uint16_t interface, const Bytes& datagram) {
         wires.in_of(plane->parts().pool, interface, ethernet(plane->mac(interface), kIpv4, datagram));
     }
-    WorkerStatus sum() const {
-        WorkerStatus s;
-        for (const WorkerStatus& w : plane->observer().workers()) {
-            s.received += w.received, s.generated += w.generated, s.fragments_made += w.fragments_made;
-            s.transmitted += w.transmitted, s.dropped += w.dropped, s.consumed += w.consumed;
-            s.merged += w.merged, s.held += w.held, s.waiting_neighbour += w.waiting_neighbour;
-            s.handed_over += w.handed_over, s.taken_over += w.taken_over;
-        }
-        return s;
-    }
-    std::uint64_t drops(Drop reason) const {
-        std::uint64_t all = 0;
-        for (const InterfaceStatus& i : plane->observer().interfaces())
-            all += i.counters.drops[static_cast<std::size_t>(reason)];
-        return all;
-    }
+    WorkerStatus sum() const { return sum_of(plane->observer()); }
+    std::uint64_t drops(Drop reason) const { return drops_of(plane->observer(), reason); }
 
     Gateway wires;  // starts EAL
     std::unique_ptr<Dataplane> plane;
