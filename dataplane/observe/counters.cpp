@@ -123,8 +123,7 @@ std::vector<MemoryStatus> CounterReader::memory() const {
             all.push_back({"waiting for a MAC address", index, ledger.waiting_neighbour.get(),
                            worker->waiting->bound()});
         if (worker->reassembly != nullptr)
-            all.push_back(
-                {"fragments", index, ledger.reassembling.get(), worker->reassembly->bound()});
+            all.push_back({"fragments", index, ledger.reassembling.get(), worker->reassembly->bound()});
         all.push_back({"inbound SAs", index, ledger.inbound_sas.get(), security.sad.num_slots()});
         all.push_back({"outbound SAs", index, ledger.outbound_sas.get(), security.sad.num_slots()});
     }
