@@ -44,10 +44,11 @@ Fate judge(const Worker& worker, const Meta& m, bool discovery, Drop& reason) {
         reason = why;
         return Fate::drop;
     };
-    // Duplicate address detection comes from the unspecified address (RFC 4862 §5.4.2).
+    // Duplicate address detection comes from the unspecified address (RFC 4862 §5.4.2), and so
+    // do the reports of listeners that have none yet (RFC 3590 §4, RFC 3376 §4.2.13).
     const OwnAddresses::Kind source_kind = worker.own->find(source);
     if (source_kind == OwnAddresses::Kind::broadcast ||
-        (bad_source(source) && !(discovery && source.is_unspecified())))
+        (bad_source(source) && !(source.is_unspecified() && (discovery || destination.is_multicast()))))
         return die(Drop::ip_source_invalid);
     if (destination.is_loopback() || destination.is_unspecified() || is_reserved_ipv4(destination))
         return die(Drop::ip_destination_invalid);

@@ -172,6 +172,8 @@ std::vector<Row> rows() {
         {"type 0 routing header", Drop::ipv6_routing_header, v6(routing_header(0))},
         {"multicast", Drop::ip_multicast, v4(from_to("10.1.0.2", "239.1.1.1"))},
         {"IPv6 multicast", Drop::ip_multicast, v6(from_to(kV6.source, "ff02::fb"))},
+        {"a report of IGMP from nobody yet", Drop::ip_multicast, v4(from_to("0.0.0.0", "224.0.0.22"))},
+        {"a report of MLD from nobody yet", Drop::ip_multicast, v6(from_to("::", "ff02::16"))},
         {"limited broadcast", Drop::ip_broadcast, v4(from_to("10.1.0.2", "255.255.255.255"))},
         {"directed broadcast", Drop::ip_broadcast, v4(from_to("10.1.0.2", "10.2.0.255"))},
         {"unicast datagram in a broadcast frame", Drop::ip_broadcast,
