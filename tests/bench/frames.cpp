@@ -9,7 +9,7 @@
 namespace oegate::bench {
 namespace {
 
-constexpr std::size_t kEthernet = 14, kOuter = 20;
+constexpr std::size_t kOuter = 20;  // IPv4, no options
 
 }  // namespace
 
