@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "base/bytes.hpp"
 #include "contract/sa.hpp"
 
 namespace oegate::config {
@@ -46,33 +48,95 @@ class Check {
         }
     }
 
+    /// Two classes that tie decide nothing: each destination prefix once per source prefix.
     void classes() {
         struct First {
             std::string path;
             ClassKind kind;
         };
-        std::map<Prefix, First> seen;
-        for (std::size_t i = 0; i < config_.classes.size(); ++i)
-            for (std::size_t k = 0; k < config_.classes[i].destinations.size(); ++k) {
-                const std::string path = fmt::format("classes[{}].destinations[{}]", i, k);
-                const Prefix& prefix = config_.classes[i].destinations[k];
-                const auto [first, fresh] = seen.emplace(prefix, First{path, config_.classes[i].kind});
-                if (!fresh)
+        std::map<std::pair<Prefix, std::optional<Prefix>>, First> seen;
+        for (std::size_t i = 0; i < config_.classes.size(); ++i) {
+            const Class& c = config_.classes[i];
+            const std::string item = fmt::format("classes[{}]", i);
+            std::vector<std::optional<Prefix>> sources(c.sources.begin(), c.sources.end());
+            if (sources.empty()) sources.emplace_back();
+            for (std::size_t k = 0; k < c.destinations.size(); ++k)
+                for (const std::optional<Prefix>& source : sources) {
+                    if (source && source->family() != c.destinations[k].family()) continue;
+                    const std::string path = fmt::format("{}.destinations[{}]", item, k);
+                    const auto [first, fresh] =
+                        seen.emplace(std::pair{c.destinations[k], source}, First{path, c.kind});
+                    if (!fresh)
+                        tell(path,
+                             fmt::format("prefix {}{} is also in class {} ({})", c.destinations[k].text(),
+                                         source ? " from " + source->text() : "", to_text(first->second.kind),
+                                         where(first->second.path)),
+                             "each prefix in one class: two classes that tie decide nothing");
+                }
+            families(item, c);
+            class_peer(item, c);
+        }
+        if (config_.default_class == ClassKind::configured)
+            tell("default-class", "class configured needs a peer and destinations",
+                 "one of the other classes, or an entry of classes");
+    }
+
+    void peers() {
+        for (std::size_t i = 0; i < config_.peers.size(); ++i) {
+            const Peer& peer = config_.peers[i];
+            const std::string path = fmt::format("peers[{}]", i);
+            for (std::size_t other = 0; other < i; ++other) {
+                if (!peer.name.empty() && config_.peers[other].name == peer.name)
+                    tell(path + ".name",
+                         fmt::format("name \"{}\" is given twice ({})", peer.name,
+                                     where(fmt::format("peers[{}].name", other))),
+                         "a name of its own for each peer");
+                if (places_.clean("peers") && identity_of(config_.peers[other]) == identity_of(peer))
                     tell(path,
-                         fmt::format("prefix {} is also in class {} ({})", prefix.text(),
-                                     to_text(first->second.kind), where(first->second.path)),
-                         "each prefix in one class: two classes that tie decide nothing");
+                         fmt::format("identity {} is also that of peer {}", identity_of(peer),
+                                     config_.peers[other].name),
+                         "an identity of its own for each peer");
             }
+            if (places_.clean(path) &&
+                (peer.gateway.is_multicast() || peer.gateway.is_unspecified() || peer.gateway.is_loopback()))
+                tell(path + ".gateway", fmt::format("{} is no address of a gateway", peer.gateway.text()),
+                     "the peer's outside address");
+            for (std::size_t k = 0; k < peer.keys.size(); ++k)
+                peer_key(fmt::format("{}.keys[{}]", path, k), peer.keys[k]);
+        }
+    }
+
+    void publication() {
+        for (std::size_t i = 0; i < config_.publication.hosts.size(); ++i) {
+            const Prefix& p = config_.publication.hosts[i];
+            if (const unsigned bits = (p.family() == Family::ipv4 ? 32 : 128) - p.length(); bits > 8)
+                tell(fmt::format("publication.hosts[{}]", i),
+                     fmt::format("{} has more than 256 addresses", p.text()),
+                     "prefixes of at most 256 addresses");
+        }
     }
 
     void opportunistic(bool check_files) {
-        if (!keys_anything()) return;
+        if (!keys_anything()) {
+            if (!config_.peers.empty()) own_key(check_files);
+            return;
+        }
         if (config_.dns.resolvers.empty() && places_.clean("dns"))
             tell(places_.has("dns") ? "dns" : class_place(), "opportunistic class without a resolver",
                  "dns.resolvers with at least one validating resolver");
+        if (config_.dns.validation == Validation::own && check_files &&
+            access(config_.dns.trust_anchors.c_str(), R_OK) != 0)
+            tell(places_.has("dns.trust-anchors") ? "dns.trust-anchors" : "dns.validation",
+                 fmt::format("{}: {}", config_.dns.trust_anchors, std::strerror(errno)),
+                 "a readable file of DS or DNSKEY records (Debian: package dns-root-data)");
+        own_key(check_files);
+    }
+
+    void own_key(bool check_files) {
         if (config_.ike.private_key.empty()) {
             if (places_.clean("ike"))
-                tell(places_.has("ike") ? "ike" : class_place(), "opportunistic class without a private key",
+                tell(places_.has("ike") ? "ike" : class_place(),
+                     "a class that encrypts without a private key",
                      "ike.private-key, a file made by \"oegate key generate\"");
         } else if (check_files) {
             private_key();
@@ -112,6 +176,44 @@ class Check {
     }
 
   private:
+    static std::string identity_of(const Peer& peer) {
+        return peer.identity.empty() ? peer.gateway.text() : peer.identity;
+    }
+
+    /// A source of one family with destinations of the other only never matches.
+    void families(const std::string& item, const Class& c) {
+        for (std::size_t k = 0; k < c.sources.size(); ++k)
+            if (!c.destinations.empty() && std::ranges::none_of(c.destinations, [&](const Prefix& d) {
+                    return d.family() == c.sources[k].family();
+                }))
+                tell(
+                    fmt::format("{}.sources[{}]", item, k),
+                    fmt::format("source {} is of another family than every destination", c.sources[k].text()),
+                    "a prefix of a destination's family");
+    }
+
+    void class_peer(const std::string& item, const Class& c) {
+        const bool known =
+            std::ranges::any_of(config_.peers, [&](const Peer& peer) { return peer.name == c.peer; });
+        if (c.kind == ClassKind::configured && c.peer.empty())
+            tell(item + ".class", "class configured without a peer", "peer: the name of one of peers");
+        if (!c.peer.empty() && c.kind != ClassKind::configured)
+            tell(item + ".peer", fmt::format("class {} has no peer", to_text(c.kind)), "class: configured");
+        if (!c.peer.empty() && !known && places_.clean("peers"))
+            tell(item + ".peer", fmt::format("peer \"{}\" is unknown", c.peer), "the name of one of peers");
+        if (c.require_secure && !is_opportunistic(c.kind))
+            tell(item + ".require-secure", fmt::format("class {} asks no DNS", to_text(c.kind)),
+                 "an opportunistic class");
+    }
+
+    /// RFC 3110 §2: exponent length, exponent, modulus; what the key is worth is judged when it is used.
+    void peer_key(const std::string& path, const std::string& text) {
+        const auto key = from_base64(text);
+        if (!key || key->size() < 3 + 128)
+            tell(path, "no RSA key in base64",
+                 "the last field of an IPSECKEY record (\"oegate dns records\" prints it)");
+    }
+
     void tell(const std::string& path, std::string what, std::string expected) {
         const Place place = places_.at(path);
         problems_.push_back({file_, place.line, place.column, std::move(what), std::move(expected)});
@@ -275,6 +377,8 @@ void check(const Config& config, const Places& places, const std::string& file, 
     checks.interfaces();
     checks.routes();
     checks.classes();
+    checks.peers();
+    checks.publication();
     checks.opportunistic(check_files);
     checks.dataplane();
     checks.timers();

@@ -246,7 +246,7 @@ std::vector<Word<E>> spelled(std::initializer_list<E> values) {
 const std::vector<Word<ClassKind>>& words(ClassKind) {
     static const auto kWords =
         spelled({ClassKind::deny, ClassKind::always_clear_text, ClassKind::oe_permissive,
-                 ClassKind::oe_paranoid, ClassKind::oe_accept_only});
+                 ClassKind::oe_paranoid, ClassKind::oe_accept_only, ClassKind::configured});
     return kWords;
 }
 const std::vector<Word<InterfaceRole>>& words(InterfaceRole) {
@@ -270,6 +270,17 @@ const std::vector<Word<DfPolicy>>& words(DfPolicy) {
 const std::vector<Word<HugePages>>& words(HugePages) {
     static const std::vector<Word<HugePages>> kWords{{HugePages::automatic, "automatic"},
                                                      {HugePages::none, "none"}};
+    return kWords;
+}
+const std::vector<Word<Validation>>& words(Validation) {
+    static const std::vector<Word<Validation>> kWords{{Validation::resolver, "resolver"},
+                                                      {Validation::own, "own"}};
+    return kWords;
+}
+const std::vector<Word<UnsignedRecords>>& words(UnsignedRecords) {
+    static const std::vector<Word<UnsignedRecords>> kWords{{UnsignedRecords::self_only, "self-only"},
+                                                           {UnsignedRecords::refuse, "refuse"},
+                                                           {UnsignedRecords::any, "any"}};
     return kWords;
 }
 const std::vector<Word<DhGroup>>& words(DhGroup) {

@@ -45,6 +45,8 @@ const std::vector<Word<IdleMode>>& words(IdleMode);
 const std::vector<Word<SourceCheck>>& words(SourceCheck);
 const std::vector<Word<DfPolicy>>& words(DfPolicy);
 const std::vector<Word<HugePages>>& words(HugePages);
+const std::vector<Word<Validation>>& words(Validation);
+const std::vector<Word<UnsignedRecords>>& words(UnsignedRecords);
 const std::vector<Word<DhGroup>>& words(DhGroup);
 const std::vector<Word<EspSuite>>& words(EspSuite);
 const std::vector<Word<LogLevel>>& words(LogLevel);

@@ -40,6 +40,17 @@ struct StaticRoute {
 struct Class {
     ClassKind kind = ClassKind::none;
     std::vector<Prefix> destinations;
+    std::vector<Prefix> sources;  // empty: any source
+    bool require_secure = false;  // opportunistic: only what DNSSEC secures counts
+    std::string peer;             // configured: the peers[].name that protects it
+};
+
+/// The other end of configured tunnels: known without DNS (OE draft §12.1).
+struct Peer {
+    std::string name;
+    Address gateway;
+    std::string identity;           // an address or a DNS name; empty: the gateway's address
+    std::vector<std::string> keys;  // base64 of RFC 3110, as in an IPSECKEY record
 };
 
 enum class HugePages : std::uint8_t { automatic, none };
@@ -79,11 +90,26 @@ struct Resolver {
     bool trusted_path = false;  // AD is honoured only then (RFC 4035 §4.9.3)
 };
 
+/// Who judges signatures: a resolver on a trusted path by its AD bit, or this gateway.
+enum class Validation : std::uint8_t { resolver, own };
+
+/// Which records count although DNSSEC does not secure them (OE draft §3.2.4.1):
+/// those that name the queried address itself; none; or any TXT (never IPSECKEY, RFC
+/// 4025 §4.1.2).
+enum class UnsignedRecords : std::uint8_t { self_only, refuse, any };
+
 struct Dns {
     std::vector<Resolver> resolvers;
-    Duration timeout = 5s;            // of a whole lookup
-    Duration retransmit = 1s;         // to the next resolver, or the same again
-    std::uint32_t max_queries = 512;  // in flight
+    Validation validation = Validation::resolver;
+    std::string trust_anchors = "/usr/share/dns/root.key";  // DS or DNSKEY records; validation: own
+    UnsignedRecords unsigned_records = UnsignedRecords::self_only;
+    Duration timeout = 5s;             // of a whole lookup
+    Duration retransmit = 1s;          // to the next resolver, or the same again
+    std::uint32_t max_queries = 512;   // in flight
+    std::uint32_t max_waiting = 4096;  // lookups that wait for a free place among them
+    std::uint32_t per_source = 64;     // lookups on behalf of one host or peer, running and waiting
+    std::uint32_t cache_entries = 65536;
+    Duration longest_ttl = 24h;  // an answer is asked for anew at the latest then
 };
 
 /// keying.md, Timers. Each default is documented there.
@@ -103,6 +129,10 @@ struct Timers {
     Duration old_inbound = 30s;
     Duration idle_channel = 30min;
     Duration retransmit = 500ms;  // first IKE retransmission, then doubled
+    Duration move_outbound = 1s;  // a responder's outbound SA is used then at the latest (r.install)
+    Duration ask_use = 2s;        // a worker's use report may be lost: asked again
+    Duration closing = 5s;        // and so may its final counts
+    Duration least_failure = 5s;  // a TTL of 0 must not make us spin
 };
 
 enum class DhGroup : std::uint16_t { modp2048 = 14, curve25519 = 31 };
@@ -110,6 +140,7 @@ enum class DhGroup : std::uint16_t { modp2048 = 14, curve25519 = 31 };
 struct Ike {
     std::string private_key;          // PEM file, RSA
     std::vector<Address> identities;  // default: each outside address
+    std::string name;                 // initiates as this FQDN instead (OE draft §4.3, §5.3); empty: no
     std::vector<DhGroup> groups{DhGroup::curve25519, DhGroup::modp2048};
     std::vector<EspSuite> suites{EspSuite::aes_gcm_16_128, EspSuite::aes_gcm_16_256};
     Duration ike_lifetime = 4h;
@@ -127,6 +158,27 @@ struct Limits {
     std::uint32_t connections = 65536;
     std::uint32_t pending_total = 4096;
     std::uint32_t pending_per_source = 256;
+    std::uint32_t ike_sas = 65536;
+    std::uint32_t ike_sas_per_peer = 16;         // keying channels with one identity
+    std::uint32_t peer_lookups = 1024;           // peers whose keys or delegations are being asked for
+    std::uint32_t peer_lookups_per_source = 32;  // the same per /32 or /64
+    std::uint32_t verifications = 256;           // signatures of strangers waiting for the crypto pool
+    std::uint32_t verifications_per_source = 4;  // the same per /32 or /64
+};
+
+/// A destination that was keyed so often with a secure verdict does not fall back to
+/// clear text for a while: switching DNS off must not switch encryption off.
+struct Sticky {
+    bool enabled = false;
+    std::uint32_t after = 2;
+    Duration lasts = 7 * 24h;
+    std::uint32_t entries = 4096;
+};
+
+/// What DNS should say of this gateway: `oegate dns verify` and key rollover look there.
+struct Publication {
+    std::vector<Prefix> hosts;       // whose reverse names delegate to this gateway
+    std::vector<std::string> names;  // DNS names that carry its key
 };
 
 enum class LogLevel : std::uint8_t { debug, info, notice, warning, error };
@@ -144,12 +196,15 @@ struct Config {
     std::vector<Interface> interfaces;
     std::vector<StaticRoute> routes;
     std::vector<Class> classes;
+    std::vector<Peer> peers;
     ClassKind default_class = ClassKind::deny;  // n.none
     Dataplane dataplane;
     Dns dns;
     Ike ike;
     Timers timers;
     Limits limits;
+    Sticky sticky;
+    Publication publication;
     Management management;
 };
 

@@ -142,17 +142,41 @@ std::vector<Key> make_keys() {
         sections(
             "classes", false, FIELD(classes),
             "What happens to datagrams that leave by an outside interface. The longest prefix that holds the "
-            "destination decides; one prefix belongs to one class only."),
+            "destination decides, and among classes of that prefix the longest that holds the source; two "
+            "that tie are refused."),
         value("classes[].class", required({}), FIELD(classes[i].kind),
               "`deny`: dropped. `always-clear-text`: forwarded, never encrypted. `oe-permissive`: encrypted "
               "when DNS "
               "names a gateway and it answers, else in the clear. `oe-paranoid`: encrypted or dropped. "
-              "`oe-accept-only`: in the clear unless the peer keys.",
+              "`oe-accept-only`: in the clear unless the peer keys. `configured`: encrypted with the gateway "
+              "that `peer` names, or dropped.",
               "OE draft §3.2"),
         value("classes[].destinations", required({}), FIELD(classes[i].destinations),
               "Prefixes of this class."),
+        value("classes[].sources", may_be_empty({}), FIELD(classes[i].sources),
+              "Only datagrams from these prefixes; none: from anywhere.", "OE draft §3.2"),
+        value("classes[].require-secure", {}, FIELD(classes[i].require_secure),
+              "Key only on what DNSSEC secures; anything else counts as no record. Opportunistic classes.",
+              "OE draft §3.2.4.1"),
+        value("classes[].peer", text(Form::name, 64), FIELD(classes[i].peer),
+              "Class `configured`: the name of the peer that protects these destinations.", "OE draft §12.1",
+              "none"),
         value("default-class", {}, FIELD(default_class), "Class of destinations that no prefix above holds.",
               "OE draft §3.2"),
+
+        sections("peers", false, FIELD(peers),
+                 "Gateways that are known without DNS: the other ends of configured tunnels. Each source and "
+                 "destination has an SA pair of its own. What a peer says it is, is looked for here before "
+                 "anything opportunistic."),
+        value("peers[].name", required(text(Form::name, 64)), FIELD(peers[i].name),
+              "Unique; named by `classes[].peer`."),
+        value("peers[].gateway", required({}), FIELD(peers[i].gateway), "Its outside address."),
+        value("peers[].identity", text(Form::plain, 253), FIELD(peers[i].identity),
+              "What it authenticates as: an address, or a DNS name.", "RFC 7296 §3.5", "its gateway address"),
+        value("peers[].keys", required(text(Form::plain, 4096)), FIELD(peers[i].keys),
+              "Its public RSA keys in base64, as the last field of an IPSECKEY record has them; any of them "
+              "authenticates it.",
+              "RFC 3110 §2"),
 
         section("dataplane", "Workers, memory and packet handling."),
         value("dataplane.lcores", number(0, 127), FIELD(dataplane.lcores),
@@ -231,11 +255,32 @@ std::vector<Key> make_keys() {
               "secure "
               "channel). Only then does its AD bit count; otherwise every answer counts as unsigned.",
               "RFC 4035 §4.9.3"),
+        value(
+            "dns.validation", {}, FIELD(dns.validation),
+            "Who judges DNSSEC signatures. `resolver`: the AD bit of a resolver with `trusted-path`. `own`: "
+            "this gateway, from `trust-anchors`; then no resolver needs to be trusted.",
+            "RFC 4035 §4.9.3, §5"),
+        value("dns.trust-anchors", text(Form::path, 4096), FIELD(dns.trust_anchors),
+              "File with DS or DNSKEY records in their text form. Read with `validation: own`; Debian's "
+              "dns-root-data has the root's.",
+              "RFC 4035 §5"),
+        value("dns.unsigned-records", {}, FIELD(dns.unsigned_records),
+              "What counts although DNSSEC does not secure it. `self-only`: a record that names the very "
+              "address it stands at. `refuse`: nothing. `any`: every TXT delegation (never IPSECKEY): who "
+              "can forge DNS can then choose the gateway; `show status` alarms.",
+              "OE draft §3.2.4.1, RFC 4025 §4.1.2"),
         value("dns.timeout", duration(500ms, 60s), FIELD(dns.timeout),
               "End of a lookup with all its queries.", "keying: DNS 5 s"),
         value("dns.retransmit", duration(50ms, 30s), FIELD(dns.retransmit),
               "Until the next resolver is asked, or the same again.", "RFC 1035 §4.2.1"),
         value("dns.max-queries", number(1, 32768), FIELD(dns.max_queries), "Queries in flight."),
+        value("dns.max-waiting", number(1, 1048576), FIELD(dns.max_waiting),
+              "Lookups that wait for a place among them."),
+        value("dns.per-source", number(1, 65536), FIELD(dns.per_source),
+              "Lookups on behalf of one host or peer, running and waiting: a scanner spends its own share."),
+        value("dns.cache-entries", number(16, 4194304), FIELD(dns.cache_entries), "Answers that are kept."),
+        value("dns.longest-ttl", duration(1min, 7 * 24h), FIELD(dns.longest_ttl),
+              "No answer is kept longer, whatever its TTL.", "RFC 8767 §4"),
 
         section("ike", "Key exchange (IKEv2, RFC 7296)."),
         value("ike.private-key", text(Form::path, 4096), FIELD(ike.private_key),
@@ -246,6 +291,10 @@ std::vector<Key> make_keys() {
         value("ike.identities", may_be_empty({}), FIELD(ike.identities),
               "Addresses that this gateway authenticates as; each is one of its outside addresses.",
               "OE draft §4.3", "each outside address"),
+        value("ike.name", text(Form::name, 253), FIELD(ike.name),
+              "DNS name that this gateway authenticates as when it initiates, where the reverse map of its "
+              "address is out of reach; peers find its key there. Empty: its address.",
+              "OE draft §4.3, §5.3"),
         value("ike.groups", {}, FIELD(ike.groups), "Diffie-Hellman groups, in order of preference.",
               "RFC 8247 §2.4"),
         value("ike.suites", {}, FIELD(ike.suites), "ESP encryption, in order of preference.", "RFC 8221 §5"),
@@ -304,12 +353,51 @@ std::vector<Key> make_keys() {
         value("timers.retransmit", duration(50ms, 10s), FIELD(timers.retransmit),
               "First retransmission of an IKE request; each further wait doubles.", "RFC 7296 §2.4"),
 
+        value("timers.move-outbound", duration(100ms, 1min), FIELD(timers.move_outbound),
+              "A responder sends through a new SA pair then at the latest, or when it received something.",
+              "RFC 7296 §2.8"),
+        value("timers.ask-use", duration(100ms, 1min), FIELD(timers.ask_use),
+              "A worker that did not say whether a connection is used is asked again."),
+        value("timers.closing", duration(100ms, 1min), FIELD(timers.closing),
+              "A closing connection waits so long for its final counts."),
+        value("timers.least-failure", duration(1s, 5min), FIELD(timers.least_failure),
+              "Shortest lifespan of a fallback, whatever the TTL."),
+
         section("limits", "Bounds of the control plane; what they cut off is counted."),
         value("limits.connections", number(16, 4194304), FIELD(limits.connections), "Connection instances."),
         value("limits.pending-total", number(1, 1048576), FIELD(limits.pending_total),
               "Connections that are being keyed."),
         value("limits.pending-per-source", number(1, 1048576), FIELD(limits.pending_per_source),
               "The same per source address: a scanner uses up its own budget."),
+        value("limits.ike-sas", number(16, 1048576), FIELD(limits.ike_sas), "Keying channels (IKE SAs)."),
+        value("limits.ike-sas-per-peer", number(2, 4096), FIELD(limits.ike_sas_per_peer),
+              "Keying channels with one identity; the oldest without SA pairs gives way."),
+        value("limits.peer-lookups", number(1, 65536), FIELD(limits.peer_lookups),
+              "Peers that want to talk and whose keys or delegations are being asked for."),
+        value("limits.peer-lookups-per-source", number(1, 65536), FIELD(limits.peer_lookups_per_source),
+              "The same per IPv4 address or IPv6 /64."),
+        value("limits.verifications", number(1, 65536), FIELD(limits.verifications),
+              "Signatures of peers that wait to be verified."),
+        value("limits.verifications-per-source", number(1, 65536), FIELD(limits.verifications_per_source),
+              "The same per IPv4 address or IPv6 /64."),
+
+        section("sticky", "Destinations that were encrypted do not fall back to clear text for a while."),
+        value("sticky.enabled", {}, FIELD(sticky.enabled),
+              "A destination of an oe-permissive class that was keyed with a secure DNSSEC verdict is "
+              "encrypted "
+              "or dropped. Only a secure denial of existence or `oegate sticky clear` releases it."),
+        value("sticky.after", number(1, 1000), FIELD(sticky.after), "After it was keyed so often."),
+        value("sticky.lasts", duration(1min, 365 * 24h), FIELD(sticky.lasts), "Since it was keyed last."),
+        value("sticky.entries", number(1, 1048576), FIELD(sticky.entries),
+              "Destinations that are remembered; beyond, the one keyed longest ago is forgotten."),
+
+        section(
+            "publication",
+            "What DNS should say of this gateway; `oegate dns verify` and `oegate key rollover` look there."),
+        value("publication.hosts", may_be_empty({}), FIELD(publication.hosts),
+              "Hosts whose reverse names delegate to this gateway, as prefixes of at most 256 addresses."),
+        value("publication.names", may_be_empty(text(Form::name, 253)), FIELD(publication.names),
+              "DNS names that carry this gateway's key.", "OE draft §5.3"),
 
         section("management", "How operators reach the daemon, and what it leaves behind."),
         value("management.socket", text(Form::path, 107), FIELD(management.socket),

@@ -18,10 +18,13 @@ struct Route {
     bool operator==(const Route&) const = default;
 };
 
-/// Longest destination prefix wins; ties were refused by the configuration.
+/// Longest destination prefix wins, then longest source prefix; ties were refused by the
+/// configuration. Where no rule of the longest destination prefix holds the source, the
+/// next shorter destination prefix is asked.
 struct ClassRule {
     Prefix destination;
     ClassKind kind = ClassKind::none;
+    std::optional<Prefix> source = std::nullopt;  // none: any
     bool operator==(const ClassRule&) const = default;
 };
 

@@ -14,9 +14,9 @@ namespace oegate::discovery {
 
 enum class RecordType : std::uint16_t { txt = 16, key = 25, ipseckey = 45 };
 
-/// Verdicts here are secure (AD from a resolver on a trusted path), bogus, or
-/// indeterminate: AD = 0 cannot tell insecure from indeterminate, so insecure is
-/// never claimed before there is a validator of our own.
+/// Verdicts: secure, bogus, and with own validation insecure (a proven unsigned
+/// delegation) or indeterminate. A resolver's AD = 0 cannot tell those two apart, so
+/// insecure is never claimed on its word.
 
 /// A gateway that may be tried for an address.
 struct Candidate {
@@ -26,6 +26,11 @@ struct Candidate {
     RecordType source = RecordType::ipseckey;
     std::vector<PublicKey> keys;  // empty: a key lookup at `id` is needed (p.key)
     Verdict verdict = Verdict::indeterminate;
+    /// Also believed: a gateway that DNS gives by name may call itself by its address.
+    std::vector<Identity> also;
+    /// Counts though DNSSEC does not secure it and it names another than the queried
+    /// address: `dns.unsigned-records: any`, TXT only.
+    bool any_unsigned = false;
 };
 
 /// One verdict over all types (keying.md, Rules that are easy to lose).

@@ -56,8 +56,8 @@ class Discovery::Impl {
     Impl(const config::Dns& config, Random& random, std::function<std::int64_t()> wall_seconds)
         : config_(config), outlet_{config_, random, std::move(wall_seconds), {}, {}, 0, 0, {}} {}
 
-    LookupId look_up_delegation(const Address& owner, Time now);
-    LookupId look_up_keys(const Identity& owner, Time now);
+    LookupId look_up_delegation(const Address& owner, Time now, const Asker& asker);
+    LookupId look_up_keys(const Identity& owner, Time now, const Asker& asker);
     void abandon(LookupId lookup);
     void on_message(QueryId query, ByteView message, Time now);
     void on_transport_error(QueryId query, Time now);
@@ -103,9 +103,9 @@ class Discovery::Impl {
     Time last_seen_{};
 };
 
-LookupId Discovery::Impl::look_up_delegation(const Address& owner, Time now) {
+LookupId Discovery::Impl::look_up_delegation(const Address& owner, Time now, const Asker& asker) {
     ++outlet_.counters.lookups;
-    if (const auto* entry = delegations_.find(owner, now)) {
+    if (const auto* entry = asker.fresh ? nullptr : delegations_.find(owner, now)) {
         ++outlet_.counters.cache_hits;
         DelegationAnswer answer = as_of(*entry, now);
         shuffle_equals(answer.candidates, outlet_.random);
@@ -115,9 +115,9 @@ LookupId Discovery::Impl::look_up_delegation(const Address& owner, Time now) {
     return begin({owner, {}, {}}, owner.reverse_name(), now);
 }
 
-LookupId Discovery::Impl::look_up_keys(const Identity& owner, Time now) {
+LookupId Discovery::Impl::look_up_keys(const Identity& owner, Time now, const Asker& asker) {
     ++outlet_.counters.lookups;
-    if (const auto* entry = keys_.find(owner, now)) {
+    if (const auto* entry = asker.fresh ? nullptr : keys_.find(owner, now)) {
         ++outlet_.counters.cache_hits;
         completions_.push_back(KeysDone{++last_lookup_, owner, as_of(*entry, now)});
         return last_lookup_;
@@ -291,11 +291,11 @@ Discovery::Discovery(const config::Dns& config, Random& random, std::function<st
     : impl_(std::make_unique<Impl>(config, random, std::move(wall_seconds))) {}
 Discovery::~Discovery() = default;
 
-LookupId Discovery::look_up_delegation(const Address& owner, Time now) {
-    return impl_->look_up_delegation(owner, now);
+LookupId Discovery::look_up_delegation(const Address& owner, Time now, const Asker& asker) {
+    return impl_->look_up_delegation(owner, now, asker);
 }
-LookupId Discovery::look_up_keys(const Identity& owner, Time now) {
-    return impl_->look_up_keys(owner, now);
+LookupId Discovery::look_up_keys(const Identity& owner, Time now, const Asker& asker) {
+    return impl_->look_up_keys(owner, now, asker);
 }
 void Discovery::abandon(LookupId lookup) {
     impl_->abandon(lookup);

@@ -19,6 +19,12 @@ namespace oegate::discovery {
 using LookupId = std::uint64_t;
 using QueryId = std::uint64_t;
 
+/// Who wants to know, and how.
+struct Asker {
+    Address on_behalf;   // the host or peer whose share of lookups it costs (dns.per-source)
+    bool fresh = false;  // not from the cache: a re-query (l.stale)
+};
+
 /// What the transport must do.
 struct SendQuery {
     QueryId query = 0;
@@ -74,9 +80,9 @@ class Discovery {
     /// IPSECKEY, TXT and KEY at the reverse name of owner, in parallel. Answers from
     /// the cache complete at once (still through next_completion). Equal questions
     /// in flight are asked once.
-    LookupId look_up_delegation(const Address& owner, Time now);
+    LookupId look_up_delegation(const Address& owner, Time now, const Asker& asker = {});
     /// IPSECKEY and KEY (and TXT naming itself) at an identity's own name.
-    LookupId look_up_keys(const Identity& owner, Time now);
+    LookupId look_up_keys(const Identity& owner, Time now, const Asker& asker = {});
     /// Nobody waits for this one any more.
     void abandon(LookupId lookup);
 

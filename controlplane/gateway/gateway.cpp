@@ -166,10 +166,10 @@ void Gateway::Impl::carry(ike::KeyLog& e, Time) {
 // ---- keying → discovery, engine, workers ---------------------------------------
 
 void Gateway::Impl::carry(const keying::LookUpDelegation& a, Time now) {
-    ask(a.connection, discovery.look_up_delegation(a.owner, now));
+    ask(a.connection, discovery.look_up_delegation(a.owner, now, {a.on_behalf, a.fresh}));
 }
 void Gateway::Impl::carry(const keying::LookUpKeys& a, Time now) {
-    ask(a.connection, discovery.look_up_keys(a.owner, now));
+    ask(a.connection, discovery.look_up_keys(a.owner, now, {a.on_behalf, a.fresh}));
 }
 void Gateway::Impl::carry(const keying::AbandonLookup& a, Time) {
     const auto node = by_asker.extract(a.connection);

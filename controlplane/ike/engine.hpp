@@ -55,6 +55,7 @@ struct Initiate {
     Address local;  // our outside address and identity
     Address gateway;
     Identity peer;
+    std::vector<Identity> also;  // identities that it may prove instead (discovery::Candidate)
     std::vector<PublicKey> keys;
     Verdict verdict = Verdict::indeterminate;
     bool fresh = false;  // do not reuse a channel (g.dead, g.full)

@@ -28,13 +28,18 @@ using ConnectionId = ike::ConnectionId;
 
 /// Answered by on_delegation() or on_keys() under the same id, of a connection or of
 /// a peer's offer. A connection has at most one question at a time.
+/// on_behalf: the inside host, or the peer, whose share of lookups it costs.
 struct LookUpDelegation {
     ConnectionId connection;
     Address owner;
+    Address on_behalf;
+    bool fresh = false;  // not from the cache: a re-query (l.stale)
 };
 struct LookUpKeys {
     ConnectionId connection;
     Identity owner;
+    Address on_behalf;
+    bool fresh = false;
 };
 /// Nobody waits for the lookup under this id any more.
 struct AbandonLookup {

@@ -55,7 +55,7 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
     }
     switch (row->run) {
         case Run::ask_peer_keys:
-            actions.push_back(LookUpKeys{o.id, o.keys->peer});
+            actions.push_back(LookUpKeys{o.id, o.keys->peer, o.keys->remote});
             break;
         case Run::give_keys:
             actions.push_back(AnswerPeerKeys{o.keys->sa, std::move(o.found), o.verdict});
@@ -64,7 +64,7 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
             actions.push_back(AnswerPeerKeys{o.keys->sa, {}, o.verdict});
             break;
         case Run::ask_source:
-            actions.push_back(LookUpDelegation{o.id, o.authorization->pair.source});
+            actions.push_back(LookUpDelegation{o.id, o.authorization->pair.source, o.authorization->remote});
             break;
         case Run::allow:
             authorized[o.authorization->child] = o.verdict;

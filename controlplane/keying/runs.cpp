@@ -35,7 +35,7 @@ void Keying::Impl::run(Connection& c, const Row& row, State from, const Step& s,
         case Run::ask_key:
             if (c.candidate() == nullptr) return;
             c.asking_key = true;
-            actions.push_back(LookUpKeys{c.id, c.candidate()->id});
+            actions.push_back(LookUpKeys{c.id, c.candidate()->id, c.pair.source});
             return;
         case Run::start_exchange:
             start_exchange(c, c.fresh);
@@ -180,7 +180,7 @@ void Keying::Impl::start_lookup(Connection& c, Time now) {
     c.lifespan = Duration::zero();
     c.lifespan_at = c.look_at = c.ask_at = c.late_at = kNever;
     c.hold_at = now + config.timers.hold;
-    actions.push_back(LookUpDelegation{c.id, c.pair.destination});
+    actions.push_back(LookUpDelegation{c.id, c.pair.destination, c.pair.source});
 }
 
 /// Ends whatever runs for this instance elsewhere.
@@ -210,6 +210,7 @@ void Keying::Impl::start_exchange(Connection& c, bool fresh) {
     request.local = *realm.identity(candidate.gateway.family());
     request.gateway = candidate.gateway;
     request.peer = candidate.id;
+    request.also = candidate.also;
     request.keys = candidate.keys;
     request.verdict = weakest(candidate.verdict, c.answer ? c.answer->verdict : candidate.verdict);
     request.fresh = fresh;
