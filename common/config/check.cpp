@@ -317,7 +317,7 @@ class Check {
     std::string class_place() const {
         for (std::size_t i = 0; i < config_.classes.size(); ++i)
             if (is_opportunistic(config_.classes[i].kind)) return fmt::format("classes[{}].class", i);
-        return "default-class";
+        return is_opportunistic(config_.default_class) ? "default-class" : "peers";
     }
 
     void private_key() {

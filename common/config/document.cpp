@@ -37,9 +37,12 @@ void show_section(const Config& config, const std::string& pattern, std::size_t 
 void show_key(const Key& key, const Config& config, std::size_t index, const std::string& indent,
               std::string& out) {
     switch (key.kind) {
-        case Key::Kind::section:
-            out += fmt::format("{}{}:\n", indent, key.name());
-            return show_section(config, key.path, index, indent + "  ", out);
+        case Key::Kind::section: {
+            std::string values;
+            show_section(config, key.path, index, indent + "  ", values);
+            if (!values.empty()) out += fmt::format("{}{}:\n{}", indent, key.name(), values);
+            return;
+        }
         case Key::Kind::sections: {
             const std::size_t num_items = key.count(config);
             if (num_items == 0) return;

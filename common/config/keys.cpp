@@ -291,7 +291,7 @@ std::vector<Key> make_keys() {
         value("ike.identities", may_be_empty({}), FIELD(ike.identities),
               "Addresses that this gateway authenticates as; each is one of its outside addresses.",
               "OE draft §4.3", "each outside address"),
-        value("ike.name", text(Form::name, 253), FIELD(ike.name),
+        value("ike.name", {.form = Form::name, .low = 0, .high = 253}, FIELD(ike.name),
               "DNS name that this gateway authenticates as when it initiates, where the reverse map of its "
               "address is out of reach; peers find its key there. Empty: its address.",
               "OE draft §4.3, §5.3"),

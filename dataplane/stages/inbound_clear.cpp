@@ -39,7 +39,7 @@ Drop verdict(Worker& worker, Meta& m) {
     FlowCache& flows = worker.security->flows;
     const Pair pair = m.pair.reversed();
     const std::uint32_t flow = flows.find(hash_of(worker, m), pair);  // a pair and its reverse hash alike
-    const ClassKind kind = worker.classes->lookup(pair.destination);
+    const ClassKind kind = worker.classes->lookup(pair);
     if (flow == FlowCache::kNone) return by_class(kind);
     switch (flows.entry(flow).state) {
         case FlowState::encrypt: {

@@ -26,7 +26,7 @@ void deny(Worker& worker, rte_mbuf* packet, Drop reason) {
 /// §3.1.1: no entry. The class says whether there must be one.
 void miss(Worker& worker, std::uint64_t hash, rte_mbuf* packet, Burst& pass) {
     const Meta& m = meta(packet);
-    const ClassKind kind = worker.classes->lookup(m.pair.destination);
+    const ClassKind kind = worker.classes->lookup(m.pair);
     switch (kind) {
         case ClassKind::deny:
             return deny(worker, packet, Drop::class_deny);

@@ -69,8 +69,7 @@ const std::vector<Bad> kBad{
     {"nmae: a\n", {"f.yaml:6:1: unknown key \"nmae\", expected \"name\""}},
     {"log_level: info\n",
      {"f.yaml:6:1: unknown key \"log_level\", expected one of: name, interfaces, routes, classes, "
-      "default-class, "
-      "dataplane, dns, ike, timers, limits, management"}},
+      "default-class, peers, dataplane, dns, ike, timers, limits, sticky, publication, management"}},
     {"management: {log_level: info}\n", {"f.yaml:6:14: unknown key \"log_level\", expected \"log-level\""}},
     {"interfaces:\n  - {name: a, rolle: outside, device: x, addresses: [192.0.2.1/24]}\n",
      {"f.yaml:2:15: unknown key \"rolle\", expected \"role\""},
@@ -131,9 +130,8 @@ const std::vector<Bad> kBad{
       "1MiB, or "
       "0 for off"}},
     {"default-class: configured\n",
-     {"f.yaml:6:16: \"default-class\": \"configured\" is unknown, expected deny, always-clear-text, "
-      "oe-permissive, "
-      "oe-paranoid, oe-accept-only"}},
+     {"f.yaml:6:16: class configured needs a peer and destinations, expected one of the other classes, or "
+      "an entry of classes"}},
     {"name: a gateway\n",
      {"f.yaml:6:7: \"name\": \"a gateway\" holds a character that a name must not have, expected a name of 1 "
       "to 64 "
@@ -185,18 +183,48 @@ const std::vector<Bad> kBad{
       "2001:db8::/32",
       "f.yaml:7:52: \"destinations\": \"ten\" is not a prefix, expected a prefix such as 192.0.2.0/24 or "
       "2001:db8::/32"}},
+    {"classes:\n  - {class: deny, destinations: [10.0.0.0/8], sources: [192.0.2.0/24]}\n"
+     "  - {class: always-clear-text, destinations: [10.0.0.0/8], sources: [192.0.2.0/25, 192.0.2.0/24]}\n"
+     "  - {class: deny, destinations: [10.0.0.0/8], sources: [\"2001:db8::/32\"]}\n",
+     {"f.yaml:8:47: prefix 10.0.0.0/8 from 192.0.2.0/24 is also in class deny (line 7), expected each prefix "
+      "in one class: two classes that tie decide nothing",
+      "f.yaml:9:57: source 2001:db8::/32 is of another family than every destination, expected a prefix of a "
+      "destination's family"}},
+    {"classes:\n  - {class: configured, destinations: [10.0.0.0/8]}\n"
+     "  - {class: deny, destinations: [10.1.0.0/16], peer: x, require-secure: true}\n"
+     "default-class: configured\n",
+     {"f.yaml:7:13: class configured without a peer, expected peer: the name of one of peers",
+      "f.yaml:8:54: class deny has no peer, expected class: configured",
+      "f.yaml:8:54: peer \"x\" is unknown, expected the name of one of peers",
+      "f.yaml:8:73: class deny asks no DNS, expected an opportunistic class",
+      "f.yaml:9:16: class configured needs a peer and destinations, expected one of the other classes, or an "
+      "entry of classes"}},
+    // Peers.
+    {"peers:\n  - {name: a, gateway: 224.0.0.1, keys: [AwEAAc==]}\n  - {name: a, gateway: 198.51.100.1, "
+     "identity: 224.0.0.1, keys: [x]}\n",
+     {"f.yaml:6:1: a class that encrypts without a private key, expected ike.private-key, a file made by "
+      "\"oegate key generate\"",
+      "f.yaml:7:24: 224.0.0.1 is no address of a gateway, expected the peer's outside address",
+      "f.yaml:7:42: no RSA key in base64, expected the last field of an IPSECKEY record (\"oegate dns "
+      "records\" prints it)",
+      "f.yaml:8:5: identity 224.0.0.1 is also that of peer a, expected an identity of its own for each peer",
+      "f.yaml:8:12: name \"a\" is given twice (line 7), expected a name of its own for each peer",
+      "f.yaml:8:66: no RSA key in base64, expected the last field of an IPSECKEY record (\"oegate dns "
+      "records\" prints it)"}},
+    {"publication: {hosts: [10.0.0.0/23, 10.0.2.0/24]}\n",
+     {"f.yaml:6:23: 10.0.0.0/23 has more than 256 addresses, expected prefixes of at most 256 addresses"}},
     // What an opportunistic class needs.
     {"default-class: oe-permissive\n",
      {"f.yaml:6:16: opportunistic class without a resolver, expected dns.resolvers with at least one "
       "validating "
       "resolver",
-      "f.yaml:6:16: opportunistic class without a private key, expected ike.private-key, a file made by "
+      "f.yaml:6:16: a class that encrypts without a private key, expected ike.private-key, a file made by "
       "\"oegate key "
       "generate\""}},
     {"dns: {resolvers: []}\n",
      {"f.yaml:6:18: \"resolvers\" is an empty list, expected a list of mappings (\"- key: value\")"}},
     {"ike: {identities: [192.1.0.1]}\ndefault-class: oe-paranoid\ndns: {resolvers: [{address: 127.0.0.1}]}\n",
-     {"f.yaml:6:1: opportunistic class without a private key, expected ike.private-key, a file made by "
+     {"f.yaml:6:1: a class that encrypts without a private key, expected ike.private-key, a file made by "
       "\"oegate key "
       "generate\"",
       "f.yaml:6:20: identity 192.1.0.1 is no address of an outside interface, expected one of our outside "

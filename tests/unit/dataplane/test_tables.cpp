@@ -25,46 +25,60 @@ Address some_address(Random& random) {
     return a;
 }
 
-ClassKind by_scan(const std::vector<ClassRule>& rules, const Address& a, ClassKind fallback) {
+ClassKind by_scan(const std::vector<ClassRule>& rules, const Pair& pair, ClassKind fallback) {
+    const auto length = [](const ClassRule& r) {
+        return std::pair{r.destination.length(), r.source ? int(r.source->length()) : -1};
+    };
     const ClassRule* best = nullptr;
     for (const ClassRule& r : rules)
-        if (r.destination.contains(a) && (!best || r.destination.length() > best->destination.length()))
+        if (r.destination.contains(pair.destination) && (!r.source || r.source->contains(pair.source)) &&
+            (!best || length(r) > length(*best)))
             best = &r;
     return best ? best->kind : fallback;
 }
 
 }  // namespace
 
-TEST_CASE("the class table agrees with a scan of all prefixes") {
+TEST_CASE("the class table agrees with a scan of all prefixes, by destination and then by source") {
     SeededRandom random(GENERATE(1u, 2u, 3u, 4u));
+    const auto some_prefix = [&] {
+        const Address a = some_address(random);
+        return Prefix(a, static_cast<unsigned>(random.below(a.is_ipv4() ? 33 : 129)));
+    };
     for (int round = 0; round < 200; ++round) {
-        std::map<Prefix, ClassKind> unique;
+        std::map<std::pair<Prefix, std::optional<Prefix>>, ClassKind> unique;
         for (std::uint64_t n = random.below(12); n > 0; --n) {
-            const Address a = some_address(random);
-            const Prefix p(a, static_cast<unsigned>(random.below(a.is_ipv4() ? 33 : 129)));
-            unique[p] = static_cast<ClassKind>(1 + random.below(6));
+            const Prefix destination = some_prefix();
+            for (std::uint64_t k = 1 + random.below(round % 2 == 0 ? 1 : 4); k > 0; --k)
+                unique[{destination, round % 2 == 0 || random.below(3) == 0 ? std::nullopt
+                                                                            : std::optional(some_prefix())}] =
+                    static_cast<ClassKind>(1 + random.below(6));
         }
         std::vector<ClassRule> rules;
-        for (const auto& [prefix, kind] : unique) rules.push_back({prefix, kind});
+        for (const auto& [prefixes, kind] : unique) rules.push_back({prefixes.first, kind, prefixes.second});
         const ClassTable table(rules, ClassKind::none);
         for (int i = 0; i < 200; ++i) {
-            const Address a = i % 3 == 0 && !rules.empty()
-                                  ? rules[random.below(rules.size())].destination.last()
-                                  : some_address(random);
-            CAPTURE(a.text());
-            REQUIRE(table.lookup(a) == by_scan(rules, a, ClassKind::none));
+            Pair pair{some_address(random), some_address(random)};
+            if (!rules.empty()) {
+                const ClassRule& rule = rules[random.below(rules.size())];
+                if (i % 3 == 0) pair.destination = rule.destination.last();
+                if (i % 2 == 0 && rule.source) pair.source = rule.source->last();
+            }
+            CAPTURE(pair.source.text(), pair.destination.text());
+            REQUIRE(table.lookup(pair) == by_scan(rules, pair, ClassKind::none));
         }
     }
 }
 
 TEST_CASE("a rule for all of IPv6 says nothing of IPv4, and the other way round") {
     const ClassRule v6[] = {{*Prefix::parse("::/0"), ClassKind::oe_paranoid}};
-    CHECK(ClassTable(v6, ClassKind::deny).lookup(*Address::parse("192.0.2.1")) == ClassKind::deny);
-    CHECK(ClassTable(v6, ClassKind::deny).lookup(*Address::parse("2001:db8::1")) == ClassKind::oe_paranoid);
+    CHECK(ClassTable(v6, ClassKind::deny).lookup({{}, *Address::parse("192.0.2.1")}) == ClassKind::deny);
+    CHECK(ClassTable(v6, ClassKind::deny).lookup({{}, *Address::parse("2001:db8::1")}) ==
+          ClassKind::oe_paranoid);
     const ClassRule v4[] = {{*Prefix::parse("0.0.0.0/0"), ClassKind::oe_permissive}};
-    CHECK(ClassTable(v4, ClassKind::deny).lookup(*Address::parse("255.255.255.255")) ==
+    CHECK(ClassTable(v4, ClassKind::deny).lookup({{}, *Address::parse("255.255.255.255")}) ==
           ClassKind::oe_permissive);
-    CHECK(ClassTable(v4, ClassKind::deny).lookup(*Address::parse("::1:0:0:0")) == ClassKind::deny);
+    CHECK(ClassTable(v4, ClassKind::deny).lookup({{}, *Address::parse("::1:0:0:0")}) == ClassKind::deny);
 }
 
 TEST_CASE("own addresses are found, others are foreign, own wins over broadcast") {
