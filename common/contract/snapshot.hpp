@@ -98,6 +98,20 @@ struct MemoryStatus {
     std::uint64_t bound = 0;
 };
 
+/// Reasons (keying's rows) that fit into SetPolicy::reason and the clear-text ledger.
+inline constexpr std::uint16_t kMaxReasons = 256;
+
+/// What went out in the clear for one reason, since the start. Datagrams and bytes of
+/// flows that are still open are a minute old at most.
+struct ClearTotals {
+    /// Datagrams of an always-clear-text class, which the worker passes without a flow.
+    static constexpr std::uint16_t kByClass = 0xffff;
+    std::uint16_t reason = 0;
+    std::uint64_t flows = 0;
+    std::uint64_t datagrams = 0;
+    std::uint64_t bytes = 0;  // of IP datagrams
+};
+
 /// Receive bursts by size: 0, 1, 2–3, 4–7, 8–15, 16–31, 32 and more packets.
 inline constexpr std::size_t kBurstSizes = 7;
 
@@ -124,10 +138,11 @@ struct WorkerStatus {
     std::uint64_t dropped = 0;
     std::uint64_t consumed = 0;  // punted, or an ICMP echo request answered
     std::uint64_t merged = 0;
-    std::uint64_t handed_over = 0;  // into other workers' rings
-    std::uint64_t taken_over = 0;   // out of them; in rings = the sum of the differences
-    std::uint64_t stalled_ns = 0;   // since it last turned, when that is too long
-    std::uint64_t sleeps = 0;       // because there was nothing to do (dataplane.idle)
+    std::uint64_t handed_over = 0;   // into other workers' rings
+    std::uint64_t taken_over = 0;    // out of them; in rings = the sum of the differences
+    std::uint64_t stalled_ns = 0;    // since it last turned, when that is too long
+    std::uint64_t sleeps = 0;        // because there was nothing to do (dataplane.idle)
+    std::vector<ClearTotals> clear;  // that are not zero
     CryptoStatus crypto;
     bool measuring = false;                                   // the stage clock runs
     std::vector<StageStatus> stages;                          // that were entered since it was started

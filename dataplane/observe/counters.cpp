@@ -96,7 +96,14 @@ std::vector<WorkerStatus> CounterReader::workers() const {
         to.merged = from.merged.get();
         to.handed_over = from.handed_over.get();
         to.taken_over = from.taken_over.get();
-        if (worker->security != nullptr) to.crypto = worker->security->crypto.status();
+        if (worker->security != nullptr) {
+            to.crypto = worker->security->crypto.status();
+            worker->security->flows.clear().for_each([&to](std::uint16_t reason,
+                                                           const ClearLedger::Tally& tally) {
+                const ClearTotals totals{reason, tally.flows.get(), tally.datagrams.get(), tally.bytes.get()};
+                if (totals.flows != 0 || totals.datagrams != 0) to.clear.push_back(totals);
+            });
+        }
         read_clock(worker->watch, to);
         read_rings(*worker, to);
     }

@@ -33,6 +33,7 @@ void miss(Worker& worker, std::uint64_t hash, rte_mbuf* packet, Burst& pass) {
         case ClassKind::none:
             return deny(worker, packet, Drop::class_none);
         case ClassKind::always_clear_text:
+            worker.security->flows.clear().add_by_class(rte_pktmbuf_pkt_len(packet));
             return pass.push(packet);
         case ClassKind::oe_permissive:
         case ClassKind::oe_paranoid:

@@ -6,7 +6,8 @@
 
 namespace oegate {
 
-void release(Worker& worker, std::uint32_t seat, FlowState state, const SaRef& sa, Drop reason) {
+void release(Worker& worker, std::uint32_t seat, FlowState state, const SaRef& sa, Drop reason,
+             std::uint16_t why) {
     if (seat == HoldRoom::kNone) return;
     const HoldRoom::Seat held = worker.security->held.leave(seat);
     for (rte_mbuf* packet : {held.first, held.last}) {
@@ -22,6 +23,8 @@ void release(Worker& worker, std::uint32_t seat, FlowState state, const SaRef& s
         } else {
             meta(packet).sa = sa;
             out.push(packet);
+            if (state == FlowState::pass)
+                worker.security->flows.clear().add(why, 1, rte_pktmbuf_pkt_len(packet));
         }
     }
     worker.ledger.held.set(worker.security->held.num_held());

@@ -7,7 +7,9 @@
 namespace oegate {
 
 /// Empties a seat of the hold room into Worker::released_pass or released_encrypt
-/// (sa: through which), or drops both under `reason` for any other state.
-void release(Worker&, std::uint32_t seat, FlowState state, const SaRef& sa, Drop reason);
+/// (sa: through which; why: the reason under which the ledger counts what goes in the
+/// clear), or drops both under `reason` for any other state.
+void release(Worker&, std::uint32_t seat, FlowState state, const SaRef& sa, Drop reason,
+             std::uint16_t why = 0);
 
 }  // namespace oegate

@@ -128,7 +128,33 @@ FlowCache::Made FlowCache::make(std::uint64_t hash, const Pair& pair, Tick now) 
     return made;
 }
 
-void FlowCache::set_state(std::uint32_t index, FlowState state) {
+/// From now on its datagrams go out in the clear.
+void FlowCache::open_clear(std::uint32_t index) {
+    cold_[index].clear_packets = packets(index);
+    cold_[index].clear_bytes = entries_[index].bytes;
+    clear_.of(cold_[index].reason).flows.add();
+}
+
+void FlowCache::settle(std::uint32_t index) {
+    if (entries_[index].state != FlowState::pass) return;
+    FlowCold& cold = cold_[index];
+    const std::uint64_t now_packets = packets(index), now_bytes = entries_[index].bytes;
+    if (now_packets == cold.clear_packets) return;
+    clear_.add(cold.reason, now_packets - cold.clear_packets, now_bytes - cold.clear_bytes);
+    cold.clear_packets = now_packets;
+    cold.clear_bytes = now_bytes;
+}
+
+void FlowCache::settle_bucket(std::uint32_t bucket) {
+    for (std::uint32_t i = bucket; i < bucket + kBucket; ++i)
+        if (tags_[i] != 0) settle(i);
+}
+
+void FlowCache::set_state(std::uint32_t index, FlowState state, std::uint16_t reason) {
+    settle(index);
+    const bool another = entries_[index].state != FlowState::pass || cold_[index].reason != reason;
+    cold_[index].reason = reason;
+    if (state == FlowState::pass && another) open_clear(index);
     --counts_[static_cast<unsigned>(entries_[index].state)];
     entries_[index].state = state;
     entries_[index].way = Way{};
@@ -136,6 +162,7 @@ void FlowCache::set_state(std::uint32_t index, FlowState state) {
 }
 
 void FlowCache::erase(std::uint32_t index) {
+    settle(index);
     --counts_[static_cast<unsigned>(entries_[index].state)];
     tags_[index] = 0;
     --size_;

@@ -16,6 +16,7 @@
 
 #include "contract/sa.hpp"
 #include "net/owner.hpp"
+#include "tables/clear_ledger.hpp"
 #include "tables/prefetch.hpp"
 #include "tables/region.hpp"
 #include "tables/way.hpp"
@@ -61,8 +62,10 @@ struct FlowCold {
     std::uint16_t reason = 0;
     std::uint8_t protocol = 0;  // of the datagram that made the entry
     ClassKind class_kind = ClassKind::none;
+    std::uint64_t clear_packets = 0;  // pass: FlowCache::packets() that the ledger knows,
+    std::uint64_t clear_bytes = 0;    // or that were before
 };
-static_assert(sizeof(FlowCold) == 24);
+static_assert(sizeof(FlowCold) == 40);
 
 /// The hash that also chooses a pair's owner, computed once a datagram (Meta::hash).
 inline std::uint64_t flow_hash(const OwnerSeed& seed, const Pair& pair) {
@@ -80,7 +83,7 @@ class FlowCache {
     /// buckets of a pair from filling up.
     FlowCache(std::uint32_t max_flows, const OwnerSeed& seed);
 
-    /// 113 bytes per configured flow: entry, cold part and tag, times 1.25.
+    /// 133 bytes per configured flow: entry, cold part and tag, times 1.25.
     static constexpr std::size_t kBytesPerFlow =
         (sizeof(FlowEntry) + sizeof(FlowCold) + sizeof(std::uint16_t)) * 5 / 4 + 1;
     static std::size_t memory(std::uint32_t max_flows);
@@ -137,11 +140,17 @@ class FlowCache {
     /// state. A full table evicts the longest idle *pass* it meets, else an idle
     /// *deny*, never *hold* or *encrypt*; index kNone when there is nothing to evict.
     Made make(std::uint64_t hash, const Pair&, Tick now);
-    void set_state(std::uint32_t index, FlowState);
+    void set_state(std::uint32_t index, FlowState state) { set_state(index, state, cold_[index].reason); }
+    /// A flow that passes on for another reason is another line of the ledger.
+    void set_state(std::uint32_t index, FlowState, std::uint16_t reason);
     void erase(std::uint32_t index);
     /// Evicts what is idle in one bucket, `bucket` being its first slot: passes, and
     /// denies when they are wanted too.
     void age(std::uint32_t bucket, Tick now, bool denies);
+    /// Carries what the flows of one bucket sent in the clear over to the ledger.
+    void settle_bucket(std::uint32_t bucket);
+    ClearLedger& clear() { return clear_; }
+    const ClearLedger& clear() const { return clear_; }
 
     FlowEntry& entry(std::uint32_t index) { return entries_[index]; }
     const FlowEntry& entry(std::uint32_t index) const { return entries_[index]; }
@@ -156,6 +165,8 @@ class FlowCache {
     std::uint64_t evicted() const { return evicted_; }
 
   private:
+    void settle(std::uint32_t index);
+    void open_clear(std::uint32_t index);
     struct Place {
         std::uint32_t first;   // slot that a bucket begins with
         std::uint32_t second;  // of the other bucket; may be the same
@@ -198,6 +209,7 @@ class FlowCache {
     bool sweeping_ = false;
     std::uint32_t sweep_began_ = 0;  // generation in which it began
     std::uint32_t oldest_way_ = 0;   // no way is older than this generation
+    ClearLedger clear_;
     std::uint64_t evicted_ = 0;
     std::array<std::uint32_t, 5> counts_{};
     Region<std::uint16_t> tags_;  // 0: free

@@ -64,10 +64,10 @@ void set_policy(Worker& worker, const SetPolicy& command) {
     FlowCold& cold = flows.cold(flow);
     const FlowState former = entry.state;
     const Tick now = to_tick(worker.now_ns);
-    cold.reason = command.reason;
     cold.class_kind = command.class_kind;
     if (command.state == FlowState::hold) {
         if (former != FlowState::hold) return_to_hold(worker, flow);
+        cold.reason = command.reason;
         return;
     }
     if (command.state != former) cold.asked = 0;  // means another thing now
@@ -75,11 +75,11 @@ void set_policy(Worker& worker, const SetPolicy& command) {
     const SaRef sa = command.state == FlowState::encrypt ? sa_of(worker, command) : SaRef{};
     entry.slot = sa.slot;
     entry.generation = sa.generation;
-    flows.set_state(flow, command.state);
+    flows.set_state(flow, command.state, command.reason);
     // A rekey is no fresh tunnel: the grace of the first SA is not given again.
     if (command.state == FlowState::encrypt && former != FlowState::encrypt)
         cold.grace_until = now + to_tick(std::uint64_t{command.grace_ms} * 1'000'000);
-    release(worker, seat, command.state, sa, Drop::hold_denied);
+    release(worker, seat, command.state, sa, Drop::hold_denied, command.reason);
 }
 
 void query_use(Worker& worker, const QueryUse& query) {

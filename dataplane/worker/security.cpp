@@ -7,9 +7,9 @@
 #include <chrono>
 #include <new>
 
-#include "stages/age.hpp"
 #include "stages/expire.hpp"
 #include "stages/hold.hpp"
+#include "stages/visit.hpp"
 #include "worker/security_state.hpp"
 #include "worker/snapshot.hpp"
 
@@ -59,7 +59,7 @@ bool tend(Worker& worker) {
     repeat_requests(worker);
     expire_by_time(worker);
     answer_snapshots(worker);
-    age_flows(worker);
+    visit_flows(worker);
     const Security& security = *worker.security;
     Ledger& ledger = worker.ledger;
     ledger.held.set(security.held.num_held());

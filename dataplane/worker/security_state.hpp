@@ -45,8 +45,8 @@ struct Security {
     std::uint32_t next_inbound = 0;  // time limits
     std::uint32_t next_outbound = 0;
     std::uint64_t next_expire_ns = 0;
-    std::uint32_t next_aged = 0;  // bucket of the flow cache
-    std::uint64_t next_age_ns = 0;
+    std::uint32_t next_visited = 0;  // bucket of the flow cache
+    std::uint64_t next_visit_ns = 0;
 
     std::optional<SnapshotWork> snapshot;
 };
