@@ -9,11 +9,6 @@
 namespace oegate::discovery {
 namespace {
 
-/// Without a validator of our own, AD = 0 cannot tell insecure from indeterminate.
-Verdict verdict_of(bool secure) {
-    return secure ? Verdict::secure : Verdict::indeterminate;
-}
-
 class Delegations {
   public:
     Delegations(const Address& owner, const Replies& replies) : owner_(owner), replies_(replies) {}
@@ -37,7 +32,7 @@ class Delegations {
 
 std::string Delegations::objection(const Delegation& record, const Sifted& type) const {
     if (!record.gateway && type.type == RecordType::ipseckey) return "a gateway by name is not supported yet";
-    if (!type.secure && (!record.gateway || *record.gateway != owner_))
+    if (!type.secure() && (!record.gateway || *record.gateway != owner_))
         return "not authenticated, and names another than the queried address";
     if (record.gateway && special_use(*record.gateway)) return "gateway is a special-use address";
     if (record.unusable_key) return record.unusable_key->why;
@@ -57,12 +52,8 @@ void Delegations::take(const Sifted& type, std::vector<Candidate>& candidates) {
         auto& list = record.gateway ? candidates : answer_.identities;
         auto at = std::find_if(list.begin(), list.end(), [&](const Candidate& c) { return c.id == id; });
         if (at == list.end()) {
-            list.push_back({record.gateway.value_or(Address{}),
-                            id,
-                            record.precedence,
-                            type.type,
-                            {},
-                            verdict_of(type.secure)});
+            list.push_back(
+                {record.gateway.value_or(Address{}), id, record.precedence, type.type, {}, type.verdict});
             at = list.end() - 1;
         }
         at->precedence = std::min(at->precedence, record.precedence);
@@ -83,11 +74,15 @@ void Delegations::take(const Sifted& type, std::vector<Candidate>& candidates) {
 void Delegations::fill_own_keys(Candidate& candidate) const {
     if (!candidate.keys.empty() || candidate.gateway != owner_) return;
     for (const bool secure : {true, false}) {
+        Verdict verdict = candidate.verdict;
         for (const Sifted& type : sifted_)
-            if (type.secure == secure)
-                for (const PublicKey& key : type.own_keys) add_key(candidate.keys, key);
+            if (type.secure() == secure)
+                for (const PublicKey& key : type.own_keys) {
+                    add_key(candidate.keys, key);
+                    verdict = weakest(verdict, type.verdict);
+                }
         if (candidate.keys.empty()) continue;
-        if (!secure) candidate.verdict = verdict_of(false);
+        candidate.verdict = verdict;
         return;
     }
 }
@@ -116,11 +111,14 @@ bool Delegations::win(bool secure, std::vector<Candidate>* by_type) {
                 answer_.candidates.push_back(std::move(candidate));
         if (answer_.candidates.empty()) continue;
         Duration lifetime = replies_[i].lifetime;
-        for (const Candidate& candidate : answer_.candidates)
+        Verdict verdict = Verdict::secure;
+        for (const Candidate& candidate : answer_.candidates) {
+            verdict = weakest(verdict, candidate.verdict);
             if (candidate.gateway == owner_)  // its key may come from another type
                 for (std::size_t k = 0; k < 3; ++k)
                     if (!sifted_[k].own_keys.empty()) lifetime = std::min(lifetime, replies_[k].lifetime);
-        conclude(Outcome::usable, verdict_of(secure), lifetime,
+        }
+        conclude(Outcome::usable, verdict, lifetime,
                  fmt::format("{} of {}: {} gateway{}, {}", to_text(kTypes[i]), owner_.text(),
                              answer_.candidates.size(), answer_.candidates.size() == 1 ? "" : "s",
                              secure ? "secure" : "not authenticated"));
@@ -140,23 +138,24 @@ void Delegations::settle_without_gateway() {
             return conclude(
                 Outcome::failed, Verdict::indeterminate, shortest(),
                 fmt::format("{} of {}: {}", to_text(kTypes[i]), owner_.text(), replies_[i].detail));
-    bool secure = true;
+    Verdict verdict = Verdict::secure;
     bool empty = true;
     for (const Reply& reply : replies_) {
-        secure = secure && reply.secure;
+        verdict = weakest(verdict, reply.verdict);
         empty = empty && reply.rdata.empty();
     }
     if (empty)
-        return conclude(Outcome::none, verdict_of(secure), shortest(),
-                        fmt::format("no record at {}, {}", owner_.text(),
-                                    secure ? "authenticated absence" : "not authenticated"));
+        return conclude(
+            Outcome::none, verdict, shortest(),
+            fmt::format("no record at {}, {}", owner_.text(),
+                        verdict == Verdict::secure ? "authenticated absence" : "not authenticated"));
     std::string why = "no record delegates";
     for (const SeenRecord& record : answer_.records)
         if (record.judgement.starts_with("ignored: ")) {
             why = record.judgement.substr(9);
             break;
         }
-    conclude(Outcome::unusable, verdict_of(secure), shortest(),
+    conclude(Outcome::unusable, verdict, shortest(),
              fmt::format("no usable record at {}: {}", owner_.text(), why));
 }
 

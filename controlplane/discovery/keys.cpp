@@ -25,19 +25,23 @@ KeyAnswer judge_keys(const Identity& owner, const Replies& replies) {
     std::string malformed;
     std::array<std::vector<PublicKey>, 2> keys;  // secure first
     std::array<Duration, 2> lifetimes{kMaxLifetime, kMaxLifetime};
+    std::array<Verdict, 2> verdicts{Verdict::secure, Verdict::insecure};
     for (std::size_t i = 0; i < 3; ++i) {
         Sifted type = sift(kTypes[i], replies[i], seen);
         if (malformed.empty()) malformed = type.malformed;
         for (const Delegation& record : type.delegations)
             if (record.key && !record.unusable_key && names(record, owner))
                 add_key(type.own_keys, *record.key);
-        const std::size_t strength = type.secure ? 0 : 1;
-        if (!type.own_keys.empty()) lifetimes[strength] = std::min(lifetimes[strength], replies[i].lifetime);
+        const std::size_t strength = type.secure() ? 0 : 1;
+        if (!type.own_keys.empty()) {
+            lifetimes[strength] = std::min(lifetimes[strength], replies[i].lifetime);
+            verdicts[strength] = weakest(verdicts[strength], type.verdict);
+        }
         for (const PublicKey& key : type.own_keys) add_key(keys[strength], key);
     }
     const auto usable = [&](std::size_t strength) {
         KeyAnswer answer = conclude(
-            Outcome::usable, strength == 0 ? Verdict::secure : Verdict::indeterminate, lifetimes[strength],
+            Outcome::usable, verdicts[strength], lifetimes[strength],
             fmt::format("{} key{} of {}, {}", keys[strength].size(), keys[strength].size() == 1 ? "" : "s",
                         owner.text(), strength == 0 ? "secure" : "not authenticated"));
         answer.keys = std::move(keys[strength]);
@@ -55,17 +59,16 @@ KeyAnswer judge_keys(const Identity& owner, const Replies& replies) {
     if (!malformed.empty())
         return conclude(Outcome::malformed, Verdict::indeterminate, shortest,
                         fmt::format("key of {} is malformed: {}", owner.text(), malformed));
-    bool secure = true;
+    Verdict verdict = Verdict::secure;
     bool empty = true;
     for (std::size_t i = 0; i < 3; ++i) {
         if (replies[i].state == Reply::State::failed)
             return conclude(Outcome::failed, Verdict::indeterminate, shortest,
                             fmt::format("{} of {}: {}", to_text(kTypes[i]), owner.text(), replies[i].detail));
-        secure = secure && replies[i].secure;
+        verdict = weakest(verdict, replies[i].verdict);
         empty = empty && replies[i].rdata.empty();
     }
-    return conclude(empty ? Outcome::none : Outcome::unusable,
-                    secure ? Verdict::secure : Verdict::indeterminate, shortest,
+    return conclude(empty ? Outcome::none : Outcome::unusable, verdict, shortest,
                     fmt::format("no {}key at {}", empty ? "" : "usable ", owner.text()));
 }
 

@@ -180,6 +180,7 @@ void Query::conclude(Reply reply) {
 void Query::conclude_without(Reply::State state, std::string detail) {
     Reply reply;
     reply.state = state;
+    if (state == Reply::State::bogus) reply.verdict = Verdict::bogus;
     reply.detail = std::move(detail);
     conclude(std::move(reply));
 }

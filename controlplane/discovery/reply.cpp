@@ -53,7 +53,7 @@ Reply read_reply(const Message& message, const Question& question, bool trusted_
         reply.detail = "more than 8 aliases";
         return reply;
     }
-    reply.secure = trusted_path && message.authentic;
+    if (trusted_path && message.authentic) reply.verdict = Verdict::secure;
     if (message.rcode == kRcodeNoError)
         for (const Rr& rr : message.answer) {
             if (rr.type != question.type || rr.owner != *name) continue;
@@ -66,7 +66,7 @@ Reply read_reply(const Message& message, const Question& question, bool trusted_
     } else {
         reply.state = Reply::State::records;
     }
-    if (reply.secure && wall_seconds) {
+    if (reply.secure() && wall_seconds) {
         lifetime = until_expiration(message.answer, *wall_seconds, lifetime);
         lifetime = until_expiration(message.authority, *wall_seconds, lifetime);
     }

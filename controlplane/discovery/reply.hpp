@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/clock.hpp"
+#include "contract/words.hpp"
 #include "discovery/wire.hpp"
 
 namespace oegate::discovery {
@@ -22,10 +23,14 @@ inline constexpr Duration kFailureLifetime = 300s;
 struct Reply {
     enum class State : std::uint8_t { records, absent, failed, bogus };
     State state = State::failed;
-    bool secure = false;  // AD, from a resolver on a trusted path; covers the whole alias chain
+    /// Of the whole alias chain. By a resolver's AD bit secure or indeterminate, never
+    /// insecure: AD = 0 cannot tell the two apart. Bogus exactly when state is.
+    Verdict verdict = Verdict::indeterminate;
     std::vector<Bytes> rdata;
     Duration lifetime = kFailureLifetime;
     std::string detail;  // for failed and bogus
+
+    bool secure() const { return verdict == Verdict::secure; }
 };
 
 /// message: NOERROR or NXDOMAIN, not truncated, matches question. AD is honoured

@@ -87,7 +87,7 @@ void Sieve::key(ByteView rdata) {
 Sifted sift(RecordType type, const Reply& reply, std::vector<SeenRecord>& seen) {
     Sifted out;
     out.type = type;
-    out.secure = reply.secure;
+    out.verdict = reply.verdict;
     Sieve sieve(out, seen);
     for (const Bytes& rdata : reply.rdata) switch (type) {
             case RecordType::ipseckey:

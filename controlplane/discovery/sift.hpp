@@ -19,10 +19,12 @@ struct Delegation {
 
 struct Sifted {
     RecordType type = RecordType::ipseckey;
-    bool secure = false;
+    Verdict verdict = Verdict::indeterminate;  // of its reply
     std::vector<Delegation> delegations;
     std::vector<PublicKey> own_keys;  // of the name itself
     std::string malformed;            // the first one's reason; empty: none
+
+    bool secure() const { return verdict == Verdict::secure; }
 };
 
 /// Appends to seen, with the judgement of what is settled here already.

@@ -48,8 +48,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto key = parse_key(bytes)) require(parse_rsa(key->data).has_value());
 
     for (const bool secure : {true, false}) {
-        const Reply reply{Reply::State::records, secure, {Bytes(data, data + size)}, 60s, {}};
-        const Reply absent{Reply::State::absent, secure, {}, 60s, {}};
+        const Verdict verdict = secure ? Verdict::secure : Verdict::indeterminate;
+        const Reply reply{Reply::State::records, verdict, {Bytes(data, data + size)}, 60s, {}};
+        const Reply absent{Reply::State::absent, verdict, {}, 60s, {}};
         const DelegationAnswer answer = judge_delegation(owner, {reply, reply, reply});
         check(answer);
         if (!secure)  // self-only

@@ -18,16 +18,20 @@ const PublicKey kB = rsa_of(2);
 const Bytes kBadTxt = txt("X-IPsec-Server(10)=nonsense");
 
 Reply records(std::vector<Bytes> rdata, bool secure = true, Duration lifetime = 600s) {
-    return {Reply::State::records, secure, std::move(rdata), lifetime, {}};
+    return {Reply::State::records,
+            secure ? Verdict::secure : Verdict::indeterminate,
+            std::move(rdata),
+            lifetime,
+            {}};
 }
 Reply absent(bool secure = true, Duration lifetime = 60s) {
-    return {Reply::State::absent, secure, {}, lifetime, {}};
+    return {Reply::State::absent, secure ? Verdict::secure : Verdict::indeterminate, {}, lifetime, {}};
 }
 Reply failed() {
-    return {Reply::State::failed, false, {}, kFailureLifetime, "no answer in time"};
+    return {Reply::State::failed, Verdict::indeterminate, {}, kFailureLifetime, "no answer in time"};
 }
 Reply bogus() {
-    return {Reply::State::bogus, false, {}, kFailureLifetime, "cannot be validated"};
+    return {Reply::State::bogus, Verdict::bogus, {}, kFailureLifetime, "cannot be validated"};
 }
 
 DelegationAnswer judge(const Reply& ipseckey_reply, const Reply& txt_reply,
