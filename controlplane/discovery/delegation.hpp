@@ -4,7 +4,9 @@
 #pragma once
 
 #include <array>
+#include <map>
 
+#include "config/config.hpp"
 #include "discovery/answer.hpp"
 #include "discovery/reply.hpp"
 
@@ -15,15 +17,37 @@ inline constexpr std::array<RecordType, 3> kTypes{RecordType::ipseckey, RecordTy
 /// One reply a type, indexed as kTypes.
 using Replies = std::array<Reply, 3>;
 
+/// keying.md, Bounds. A gateway by name counts once for each of its addresses.
 inline constexpr std::size_t kMaxGateways = 8;
 inline constexpr std::size_t kMaxKeys = 8;  // per owner and per gateway
+/// Names of gateways that are looked up for one owner, and addresses that count of each.
+inline constexpr std::size_t kMaxNames = 4;
+inline constexpr std::size_t kMaxAddresses = 4;
+
+/// What the configuration decides about the judgement.
+struct Rules {
+    config::UnsignedRecords unsigned_records = config::UnsignedRecords::self_only;
+    Duration longest = config::Dns{}.longest_ttl;
+};
+
+/// The address records of a gateway that DNS gives by name (RFC 4025 §2.3, type 3).
+struct NameReplies {
+    Reply a, aaaa;
+};
+using Names = std::map<std::string, NameReplies>;  // no final dot
+
+/// The names whose addresses the judgement needs, strongest first: gateways of secure
+/// IPSECKEY records. A TXT `=@FQDN` is an identity and is never resolved (keying.md).
+std::vector<std::string> names_to_resolve(const Reply& ipseckey);
 
 /// Candidates come sorted by precedence; equal ones in the order of the answer
 /// (discovery shuffles them).
-DelegationAnswer judge_delegation(const Address& owner, const Replies& replies);
+/// A gateway by name counts only when its record and its address are secure.
+DelegationAnswer judge_delegation(const Address& owner, const Replies& replies, const Names& names = {},
+                                  const Rules& rules = {});
 
 /// Keys at an identity's own name: IPSECKEY without gateway or naming the identity,
 /// TXT naming it, KEY. All are candidates (OE draft §5.4).
-KeyAnswer judge_keys(const Identity& owner, const Replies& replies);
+KeyAnswer judge_keys(const Identity& owner, const Replies& replies, const Rules& rules = {});
 
 }  // namespace oegate::discovery

@@ -13,6 +13,7 @@
 #include "base/random.hpp"
 #include "config/config.hpp"
 #include "discovery/answer.hpp"
+#include "discovery/validator.hpp"
 
 namespace oegate::discovery {
 
@@ -65,8 +66,23 @@ struct Counters {
     std::uint64_t mismatched = 0;  // wrong ID, question or kind, or no DNS at all
     std::uint64_t tcp = 0;         // asked again after truncation
     std::uint64_t servfail = 0;    // asked again with CD = 1
+    std::uint64_t plain = 0;       // asked again without EDNS
+    std::uint64_t merged = 0;      // questions that were in flight already
+    std::uint64_t chain = 0;       // questions of our own validation (DNSKEY, DS)
+    std::uint64_t early = 0;       // look-ups decided while a type was silent that could not matter
     std::uint64_t refused = 0;     // questions beyond the bound of waiting ones
+    std::uint64_t over_share = 0;  // look-ups beyond what one source may have under way
+    std::uint64_t evicted = 0;     // cached answers that made room before they were stale
     auto operator<=>(const Counters&) const = default;
+};
+
+/// What is there now, against dns.max-queries, dns.max-waiting and dns.cache-entries.
+struct Load {
+    std::size_t lookups = 0;  // open
+    std::size_t in_flight = 0;
+    std::size_t waiting = 0;  // questions
+    std::size_t sources = 0;  // hosts and peers that hold or wait
+    std::size_t cached = 0;
 };
 
 class Discovery {
@@ -74,12 +90,16 @@ class Discovery {
     /// config is copied. random picks among equal precedences and makes query IDs;
     /// it must outlive this. wall_seconds: seconds since the epoch, so that signed
     /// answers do not outlive their RRSIG; without it only TTLs count.
-    Discovery(const config::Dns& config, Random& random, std::function<std::int64_t()> wall_seconds = {});
+    /// validator: who judges signatures under dns.validation: own; without one every
+    /// answer is indeterminate then.
+    Discovery(const config::Dns& config, Random& random, std::function<std::int64_t()> wall_seconds = {},
+              std::unique_ptr<Validator> validator = {});
     ~Discovery();
 
-    /// IPSECKEY, TXT and KEY at the reverse name of owner, in parallel. Answers from
-    /// the cache complete at once (still through next_completion). Equal questions
-    /// in flight are asked once.
+    /// IPSECKEY, TXT and KEY at the reverse name of owner, in parallel; then A and AAAA
+    /// of gateways by name. Answers from the cache complete at once (still through
+    /// next_completion). Equal questions in flight are asked once. Beyond the share of
+    /// asker.on_behalf it fails at once, and that is not cached.
     LookupId look_up_delegation(const Address& owner, Time now, const Asker& asker = {});
     /// IPSECKEY and KEY (and TXT naming itself) at an identity's own name.
     LookupId look_up_keys(const Identity& owner, Time now, const Asker& asker = {});
@@ -103,6 +123,7 @@ class Discovery {
     std::optional<CachedAnswer> cached(const Address& owner, Time now) const;
     void flush();
     const Counters& counters() const;
+    Load load() const;
 
   private:
     class Impl;

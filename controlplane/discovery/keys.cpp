@@ -15,16 +15,16 @@ bool names(const Delegation& record, const Identity& owner) {
 }
 
 KeyAnswer conclude(Outcome outcome, Verdict verdict, Duration lifetime, std::string detail) {
-    return {outcome, verdict, {}, std::clamp<Duration>(lifetime, 1s, kMaxLifetime), std::move(detail)};
+    return {outcome, verdict, {}, std::max<Duration>(lifetime, 1s), std::move(detail)};
 }
 
 }  // namespace
 
-KeyAnswer judge_keys(const Identity& owner, const Replies& replies) {
+KeyAnswer judge_keys(const Identity& owner, const Replies& replies, const Rules& rules) {
     std::vector<SeenRecord> seen;
     std::string malformed;
     std::array<std::vector<PublicKey>, 2> keys;  // secure first
-    std::array<Duration, 2> lifetimes{kMaxLifetime, kMaxLifetime};
+    std::array<Duration, 2> lifetimes{rules.longest, rules.longest};
     std::array<Verdict, 2> verdicts{Verdict::secure, Verdict::insecure};
     for (std::size_t i = 0; i < 3; ++i) {
         Sifted type = sift(kTypes[i], replies[i], seen);
@@ -48,14 +48,15 @@ KeyAnswer judge_keys(const Identity& owner, const Replies& replies) {
         return answer;
     };
     if (!keys[0].empty()) return usable(0);
-    Duration shortest = kMaxLifetime;
+    Duration shortest = rules.longest;
     for (const Reply& reply : replies) shortest = std::min(shortest, reply.lifetime);
     for (std::size_t i = 0; i < 3; ++i)
         if (replies[i].state == Reply::State::bogus)
             return conclude(
                 Outcome::bogus, Verdict::bogus, kFailureLifetime,
                 fmt::format("{} of {} is bogus: {}", to_text(kTypes[i]), owner.text(), replies[i].detail));
-    if (!keys[1].empty()) return usable(1);
+    const bool refuse = rules.unsigned_records == config::UnsignedRecords::refuse;
+    if (!keys[1].empty() && !refuse) return usable(1);
     if (!malformed.empty())
         return conclude(Outcome::malformed, Verdict::indeterminate, shortest,
                         fmt::format("key of {} is malformed: {}", owner.text(), malformed));
@@ -69,7 +70,8 @@ KeyAnswer judge_keys(const Identity& owner, const Replies& replies) {
         empty = empty && replies[i].rdata.empty();
     }
     return conclude(empty ? Outcome::none : Outcome::unusable, verdict, shortest,
-                    fmt::format("no {}key at {}", empty ? "" : "usable ", owner.text()));
+                    keys[1].empty() ? fmt::format("no {}key at {}", empty ? "" : "usable ", owner.text())
+                                    : fmt::format("the key of {} is not authenticated", owner.text()));
 }
 
 }  // namespace oegate::discovery

@@ -7,39 +7,67 @@
 namespace oegate::discovery {
 namespace {
 
-/// Bound of sockets that one question may use, whatever the timers say.
+/// Bound of queries that one question may cost, whatever the timers say: four times
+/// what five seconds of repetitions and two resolvers' detours come to.
 constexpr unsigned kMaxAttempts = 24;
 constexpr Duration kMinRetransmit = 10ms;
+constexpr unsigned kRcodeRefused = 5;
+constexpr unsigned kRcodeNotImp = 4;
 
 }  // namespace
 
-Query::Query(Outlet& outlet, Question question, Time now)
+Query::Query(Outlet& outlet, Question question, const Address& source, Time now)
     : outlet_(outlet),
       question_(std::move(question)),
+      source_(source),
       resolvers_(outlet.config.resolvers.size()),
       give_up_(now + outlet.config.timeout),
       repeat_(now) {
+    for (ResolverState& state : resolvers_) state.checking_disabled = outlet.own_validation();
     if (resolvers_.empty()) conclude_without(Reply::State::failed, "no resolver is configured");
 }
 
-void Query::start(Time now) {
+void Query::start(const Address& source, Time now) {
     if (started_ || reply_) return;
     started_ = true;
-    next_ = outlet_.preferred % resolvers_.size();
+    source_ = source;
+    order_ = outlet_.health.order(now);
     ask_next(now);
 }
 
-void Query::ask(std::size_t resolver, bool tcp, Time now) {
+void Query::refuse(std::string why) {
+    Reply reply;
+    reply.refused = true;
+    reply.lifetime = kRefusedLifetime;
+    reply.detail = std::move(why);
+    conclude(std::move(reply));
+}
+
+/// freed: it has just given a place back, which is still its own. A repetition that
+/// finds no place takes that of the oldest one: of all its answers that is the least
+/// likely still to come.
+bool Query::take_place(bool freed) {
+    if (freed ? outlet_.places.any_free() : outlet_.places.may_take(source_)) return true;
+    const auto oldest = std::ranges::find(attempts_, false, &Attempt::tcp);
+    if (oldest == attempts_.end()) return false;
+    close(oldest);
+    return true;
+}
+
+void Query::ask(std::size_t resolver, bool tcp, bool freed, Time now) {
     // Every attempt has an ID and a source port of its own (RFC 5452 §9).
     repeat_ = now + std::max(outlet_.config.retransmit, kMinRetransmit);
-    if (outlet_.full() || num_asked_ >= kMaxAttempts) return;
-    Attempt attempt{++outlet_.last_id, resolver, static_cast<std::uint16_t>(outlet_.random.u32()), tcp,
-                    resolvers_[resolver].checking_disabled};
-    Bytes message = build_query(attempt.id, question_, attempt.checking_disabled);
+    if (num_asked_ >= kMaxAttempts || !take_place(freed)) return;
+    ResolverState& state = resolvers_[resolver];
+    Attempt attempt{
+        ++outlet_.last_id,       resolver,   static_cast<std::uint16_t>(outlet_.random.u32()), tcp,
+        state.checking_disabled, state.plain};
+    Bytes message = build_query(attempt.id, question_, attempt.checking_disabled, attempt.plain);
     if (message.empty()) return conclude_without(Reply::State::failed, "the name cannot be asked");
     ++num_asked_;
-    ++resolvers_[resolver].times_asked;
+    ++state.times_asked;
     ++outlet_.counters.sent;
+    outlet_.places.take(source_);
     attempts_.push_back(attempt);
     outlet_.in_flight.emplace(attempt.query, this);
     const config::Resolver& to = outlet_.config.resolvers[resolver];
@@ -48,24 +76,26 @@ void Query::ask(std::size_t resolver, bool tcp, Time now) {
 
 /// The next resolver that still may help, in turn.
 void Query::ask_next(Time now) {
-    for (std::size_t i = 0; i < resolvers_.size(); ++i) {
-        const std::size_t resolver = (next_ + i) % resolvers_.size();
-        if (resolvers_[resolver].refused) continue;
-        next_ = resolver + 1;
-        ask(resolver, false, now);
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+        const std::size_t at = (next_ + i) % order_.size();
+        if (resolvers_[order_[at]].refused) continue;
+        next_ = at + 1;
+        ask(order_[at], false, false, now);
         return;
     }
     conclude_without(Reply::State::failed, trouble_);
 }
 
+/// RFC 5452 §9.1. A server that cannot read EDNS may send back its header alone (RFC
+/// 6891 §7); that says only to ask again without.
 bool Query::is_match(const Attempt& attempt, const Message& message) const {
-    return message.response && message.opcode == 0 && message.id == attempt.id &&
-           message.questions.size() == 1 && message.questions[0] == question_;
+    if (!message.response || message.opcode != 0 || message.id != attempt.id) return false;
+    if (message.rcode == kRcodeFormErr && message.questions.empty()) return !attempt.plain;
+    return message.questions.size() == 1 && message.questions[0] == question_;
 }
 
 void Query::on_message(QueryId id, ByteView bytes, Time now) {
-    const auto at =
-        std::find_if(attempts_.begin(), attempts_.end(), [&](const Attempt& a) { return a.query == id; });
+    const auto at = std::ranges::find(attempts_, id, &Attempt::query);
     if (at == attempts_.end() || reply_) return;
     const auto message = parse_message(bytes);
     if (!message || !is_match(*at, *message)) {
@@ -77,94 +107,114 @@ void Query::on_message(QueryId id, ByteView bytes, Time now) {
         return;
     }
     ++outlet_.counters.received;
-    take(at, *message, now);
+    take(at, *message, bytes, now);
 }
 
-void Query::take(AttemptAt at, const Message& message, Time now) {
+void Query::take(AttemptAt at, const Message& message, ByteView bytes, Time now) {
     const config::Resolver& resolver = outlet_.config.resolvers[at->resolver];
+    const bool knows_no_edns =
+        message.rcode == kRcodeFormErr || message.rcode == kRcodeNotImp || message.rcode == kRcodeBadVers;
+    if (knows_no_edns && !at->plain) return without_edns(at, now);
+    if (message.rcode == kRcodeRefused)
+        outlet_.health.troubled(at->resolver, now);
+    else
+        outlet_.health.answered(at->resolver);
     if (message.rcode == kRcodeServFail) return servfail(at, now);
     if (message.rcode != kRcodeNoError && message.rcode != kRcodeNxDomain)
-        return give_up_on(at,
-                          fmt::format("resolver {} answers rcode {}", resolver.address.text(), message.rcode),
-                          true, now);
-    if (message.truncated) {
-        if (at->tcp)
-            return give_up_on(at, fmt::format("resolver {} truncates over TCP", resolver.address.text()),
-                              true, now);
-        const std::size_t index = at->resolver;
-        close(at);
-        const bool under_way = std::any_of(attempts_.begin(), attempts_.end(),
-                                           [&](const Attempt& a) { return a.tcp && a.resolver == index; });
-        if (!under_way) {
-            ++outlet_.counters.tcp;
-            ask(index, true, now);
-        }
-        return;
-    }
-    outlet_.preferred = resolver.trusted_path == outlet_.config.resolvers[0].trusted_path ? at->resolver : 0;
-    // The data is there and only its validation fails (RFC 4035 §5.5): tampered with.
-    if (at->checking_disabled)
-        return conclude_without(Reply::State::bogus, fmt::format("resolver {} cannot validate what it has",
-                                                                 resolver.address.text()));
+        return give_up_on(at, fmt::format("{} answers rcode {}", name_of(at->resolver), message.rcode), true,
+                          now);
+    if (message.truncated) return over_tcp(at, now);
     std::optional<std::int64_t> wall;
     if (outlet_.wall_seconds) wall = outlet_.wall_seconds();
-    conclude(read_reply(message, question_, resolver.trusted_path, wall));
+    const Duration longest = outlet_.config.longest_ttl;
+    if (outlet_.own_validation()) {
+        message_.assign(bytes.begin(), bytes.end());
+        return conclude(read_reply(message, question_, false, wall, longest));
+    }
+    // The data is there and only its validation fails (RFC 4035 §5.5): tampered with.
+    if (at->checking_disabled)
+        return conclude_without(Reply::State::bogus, name_of(at->resolver) + " cannot validate what it has");
+    conclude(read_reply(message, question_, resolver.trusted_path, wall, longest));
+}
+
+/// RFC 6891 §6.2.2. What such a server says is not secure unless it validates itself.
+void Query::without_edns(AttemptAt at, Time now) {
+    const std::size_t index = at->resolver;
+    close(at);
+    if (resolvers_[index].plain) return;  // already being asked
+    resolvers_[index].plain = true;
+    ++outlet_.counters.plain;
+    ask(index, false, true, now);
+}
+
+void Query::over_tcp(AttemptAt at, Time now) {
+    if (at->tcp) return give_up_on(at, name_of(at->resolver) + " truncates over TCP", true, now);
+    const std::size_t index = at->resolver;
+    close(at);
+    const bool under_way =
+        std::ranges::any_of(attempts_, [&](const Attempt& a) { return a.tcp && a.resolver == index; });
+    if (under_way) return;
+    ++outlet_.counters.tcp;
+    ask(index, true, true, now);
 }
 
 /// Bogus, or a server that is lame? Ask for the data without the judgement.
 void Query::servfail(AttemptAt at, Time now) {
     ResolverState& state = resolvers_[at->resolver];
     const std::size_t index = at->resolver;
-    if (at->checking_disabled)
-        return give_up_on(
-            at, fmt::format("resolver {} answers SERVFAIL", outlet_.config.resolvers[index].address.text()),
-            true, now);
+    if (at->checking_disabled) return give_up_on(at, name_of(index) + " answers SERVFAIL", true, now);
     close(at);
     if (state.checking_disabled) return;  // already being asked
     state.checking_disabled = true;
     ++outlet_.counters.servfail;
-    ask(index, false, now);
+    ask(index, false, true, now);
 }
 
 void Query::on_transport_error(QueryId id, Time now) {
-    const auto at =
-        std::find_if(attempts_.begin(), attempts_.end(), [&](const Attempt& a) { return a.query == id; });
+    const auto at = std::ranges::find(attempts_, id, &Attempt::query);
     if (at == attempts_.end() || reply_) return;
+    outlet_.health.troubled(at->resolver, now);
     // Forgeable (ICMP) and often passing: the resolver is asked again in its turn.
-    give_up_on(
-        at, fmt::format("resolver {} is unreachable", outlet_.config.resolvers[at->resolver].address.text()),
-        false, now);
+    give_up_on(at, name_of(at->resolver) + " is unreachable", false, now);
 }
 
 void Query::give_up_on(AttemptAt at, std::string why, bool for_good, Time now) {
     trouble_ = std::move(why);
     if (for_good) resolvers_[at->resolver].refused = true;
     close(at);
-    const bool any_left =
-        std::any_of(resolvers_.begin(), resolvers_.end(), [](const ResolverState& r) { return !r.refused; });
+    const bool any_left = std::ranges::any_of(resolvers_, [](const ResolverState& r) { return !r.refused; });
     if (!any_left) return conclude_without(Reply::State::failed, trouble_);
     // At once to one that was never asked; others wait for their turn.
-    for (std::size_t i = 0; i < resolvers_.size(); ++i) {
-        const std::size_t resolver = (next_ + i) % resolvers_.size();
-        if (resolvers_[resolver].refused || resolvers_[resolver].times_asked > 0) continue;
-        next_ = resolver + 1;
-        ask(resolver, false, now);
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+        const std::size_t place = (next_ + i) % order_.size();
+        const ResolverState& state = resolvers_[order_[place]];
+        if (state.refused || state.times_asked > 0) continue;
+        next_ = place + 1;
+        ask(order_[place], false, true, now);
         return;
     }
 }
 
 void Query::on_timer(Time now) {
     if (reply_) return;
-    if (now >= give_up_)
+    const bool over = now >= give_up_;
+    if (!over && (!started_ || now < repeat_)) return;
+    if (!attempts_.empty()) outlet_.health.troubled(attempts_.back().resolver, now);
+    if (over)
         conclude_without(Reply::State::failed,
                          trouble_.empty() ? "no answer in time" : "no answer in time; " + trouble_);
-    else if (started_ && now >= repeat_)
+    else
         ask_next(now);
+}
+
+std::string Query::name_of(std::size_t resolver) const {
+    return "resolver " + outlet_.config.resolvers[resolver].address.text();
 }
 
 void Query::close(AttemptAt at) {
     outlet_.actions.push_back(CloseQuery{at->query});
     outlet_.in_flight.erase(at->query);
+    outlet_.places.give_back(source_);
     attempts_.erase(at);
 }
 

@@ -1,6 +1,6 @@
 // One question's life: asked over UDP, repeated, asked of the next resolver, over
-// TCP when truncated, and again with CD = 1 after SERVFAIL, until there is a reply
-// or no time left. Owned by discovery; sans-IO.
+// TCP when truncated, without EDNS where that is not known, and again with CD = 1
+// after SERVFAIL, until there is a reply or no time left. Owned by questions; sans-IO.
 #pragma once
 
 #include <deque>
@@ -10,39 +10,43 @@
 #include "base/random.hpp"
 #include "config/config.hpp"
 #include "discovery/discovery.hpp"
+#include "discovery/health.hpp"
+#include "discovery/places.hpp"
 #include "discovery/reply.hpp"
 
 namespace oegate::discovery {
 
 class Query;
 
-/// What all questions share: the way out, and the bound of sockets in flight.
+/// What all questions share: the way out, and the bound of queries in flight.
 struct Outlet {
     const config::Dns& config;
     Random& random;
     std::function<std::int64_t()> wall_seconds;  // may be empty
+    Places places;
+    Health health;
     std::deque<TransportAction> actions;
     std::map<QueryId, Query*> in_flight;
     QueryId last_id = 0;
-    std::size_t preferred = 0;  // the resolver that answered last; where questions begin
     Counters counters;
 
-    bool full() const { return in_flight.size() >= config.max_queries; }
+    bool own_validation() const { return config.validation == config::Validation::own; }
 };
 
 class Query {
   public:
-    /// Its time runs from now on, started or not.
-    Query(Outlet& outlet, Question question, Time now);
+    /// Its time runs from now on, started or not. source: whose places it takes.
+    Query(Outlet& outlet, Question question, const Address& source, Time now);
     ~Query() { close_all(); }
     Query(const Query&) = delete;
     Query& operator=(const Query&) = delete;
 
     const Question& question() const { return question_; }
     bool started() const { return started_; }
-    void start(Time now);
+    /// A place must be free for source.
+    void start(const Address& source, Time now);
     /// Ends it unasked.
-    void refuse(std::string why) { conclude_without(Reply::State::failed, std::move(why)); }
+    void refuse(std::string why);
 
     void on_message(QueryId id, ByteView message, Time now);
     void on_transport_error(QueryId id, Time now);
@@ -50,6 +54,8 @@ class Query {
     Time deadline() const { return reply_ ? kNever : started_ ? std::min(give_up_, repeat_) : give_up_; }
 
     const std::optional<Reply>& reply() const { return reply_; }
+    /// With validation of our own: the message behind a reply of records or absence.
+    const Bytes& message() const { return message_; }
 
   private:
     /// One socket.
@@ -59,20 +65,26 @@ class Query {
         std::uint16_t id = 0;
         bool tcp = false;
         bool checking_disabled = false;
+        bool plain = false;  // without EDNS
     };
     struct ResolverState {
-        bool checking_disabled = false;  // it said SERVFAIL
+        bool checking_disabled = false;  // it said SERVFAIL, or we judge ourselves
+        bool plain = false;              // it said FORMERR
         bool refused = false;            // nothing more to expect from it
         unsigned times_asked = 0;
     };
     using AttemptAt = std::vector<Attempt>::iterator;
 
-    void ask(std::size_t resolver, bool tcp, Time now);
+    bool take_place(bool freed);
+    void ask(std::size_t resolver, bool tcp, bool freed, Time now);
     void ask_next(Time now);
     bool is_match(const Attempt& attempt, const Message& message) const;
-    void take(AttemptAt at, const Message& message, Time now);
+    void take(AttemptAt at, const Message& message, ByteView bytes, Time now);
+    void without_edns(AttemptAt at, Time now);
+    void over_tcp(AttemptAt at, Time now);
     void servfail(AttemptAt at, Time now);
     void give_up_on(AttemptAt at, std::string why, bool for_good, Time now);
+    std::string name_of(std::size_t resolver) const;
     void close(AttemptAt at);
     void close_all();
     void conclude(Reply reply);
@@ -80,15 +92,18 @@ class Query {
 
     Outlet& outlet_;
     Question question_;
+    Address source_;
     std::vector<Attempt> attempts_;
     std::vector<ResolverState> resolvers_;
-    std::size_t next_ = 0;
+    std::vector<std::size_t> order_;
+    std::size_t next_ = 0;  // in order_
     unsigned num_asked_ = 0;
     Time give_up_;
     Time repeat_;
     bool started_ = false;
     std::string trouble_;  // the last one, for the detail of a failure
     std::optional<Reply> reply_;
+    Bytes message_;
 };
 
 }  // namespace oegate::discovery

@@ -9,8 +9,19 @@ Duration seconds(std::uint32_t ttl) {
     return std::chrono::seconds(ttl);
 }
 
-/// Follows aliases to the name that holds the records; DNAME comes with the CNAME
-/// that the server made of it (RFC 6672 §3.1). nullopt: too deep, or a loop.
+/// What a DNAME makes of a name below its owner (RFC 6672 §2.2). nullopt: not below.
+std::optional<std::string> redirected(const Rr& dname, const std::string& name) {
+    if (dname.type != kTypeDname || name.size() <= dname.owner.size() + 1 || !name.ends_with(dname.owner))
+        return std::nullopt;
+    const std::size_t kept = name.size() - dname.owner.size();
+    if (name[kept - 1] != '.' || name[kept - 2] == '\\') return std::nullopt;
+    const std::string target = canonical_name(name.substr(0, kept) + dname.target);
+    return target.empty() ? std::nullopt : std::optional(target);
+}
+
+/// Follows aliases to the name that holds the records. A DNAME comes with the CNAME
+/// that the server made of it (RFC 6672 §3.1), or, from old servers, without. nullopt:
+/// too deep, or a loop.
 std::optional<std::string> follow_cnames(const Message& message, const Question& question,
                                          Duration& lifetime) {
     std::string name = question.name;
@@ -18,9 +29,20 @@ std::optional<std::string> follow_cnames(const Message& message, const Question&
         const auto alias = std::find_if(message.answer.begin(), message.answer.end(), [&](const Rr& rr) {
             return rr.type == kTypeCname && rr.owner == name;
         });
-        if (alias == message.answer.end()) return name;
-        lifetime = std::min(lifetime, seconds(alias->ttl));
-        name = alias->target;
+        if (alias != message.answer.end()) {
+            lifetime = std::min(lifetime, seconds(alias->ttl));
+            name = alias->target;
+            continue;
+        }
+        std::optional<std::string> target;
+        for (const Rr& rr : message.answer) {
+            target = redirected(rr, name);
+            if (!target) continue;
+            lifetime = std::min(lifetime, seconds(rr.ttl));
+            break;
+        }
+        if (!target) return name;
+        name = std::move(*target);
     }
     return std::nullopt;
 }
@@ -45,9 +67,9 @@ Duration negative_lifetime(const Message& message) {
 }  // namespace
 
 Reply read_reply(const Message& message, const Question& question, bool trusted_path,
-                 std::optional<std::int64_t> wall_seconds) {
+                 std::optional<std::int64_t> wall_seconds, Duration longest) {
     Reply reply;
-    Duration lifetime = kMaxLifetime;
+    Duration lifetime = longest;
     const auto name = follow_cnames(message, question, lifetime);
     if (!name) {
         reply.detail = "more than 8 aliases";
@@ -60,6 +82,7 @@ Reply read_reply(const Message& message, const Question& question, bool trusted_
             reply.rdata.push_back(rr.rdata);
             lifetime = std::min(lifetime, seconds(rr.ttl));
         }
+    reply.no_such_name = message.rcode == kRcodeNxDomain;
     if (reply.rdata.empty()) {
         reply.state = Reply::State::absent;
         lifetime = std::min(lifetime, negative_lifetime(message));

@@ -10,13 +10,13 @@
 
 namespace oegate::discovery {
 
-/// Bound of a chain of aliases.
+/// Bound of a chain of aliases (keying.md, Bounds: CNAME depth 8).
 inline constexpr unsigned kMaxCnames = 8;
-/// No answer is believed for longer, whatever its TTL (RFC 8767 §4 caps likewise).
-inline constexpr Duration kMaxLifetime = 24h;
 /// Absence without an SOA may not be cached (RFC 2308 §5); it still has to last
 /// for the datagrams that wait for it.
 inline constexpr Duration kNoSoaLifetime = 60s;
+/// A question that was never asked, because its asker had spent its share.
+inline constexpr Duration kRefusedLifetime = 10s;
 /// Failures of resolution (RFC 9520 §3.2: at most five minutes).
 inline constexpr Duration kFailureLifetime = 300s;
 
@@ -28,15 +28,18 @@ struct Reply {
     Verdict verdict = Verdict::indeterminate;
     std::vector<Bytes> rdata;
     Duration lifetime = kFailureLifetime;
-    std::string detail;  // for failed and bogus
+    std::string detail;         // for failed and bogus
+    bool no_such_name = false;  // NXDOMAIN: nothing is there, of any type (RFC 8020)
+    bool refused = false;       // never asked; says nothing about the name
 
     bool secure() const { return verdict == Verdict::secure; }
 };
 
 /// message: NOERROR or NXDOMAIN, not truncated, matches question. AD is honoured
 /// only with trusted_path (RFC 4035 §4.9.3). wall_seconds: since the epoch, for the
-/// expiration of signatures; nullopt leaves them out.
+/// expiration of signatures; nullopt leaves them out. longest: no answer is believed
+/// for longer (dns.longest-ttl).
 Reply read_reply(const Message& message, const Question& question, bool trusted_path,
-                 std::optional<std::int64_t> wall_seconds);
+                 std::optional<std::int64_t> wall_seconds, Duration longest);
 
 }  // namespace oegate::discovery

@@ -13,8 +13,9 @@ namespace {
 
 /// Strangers choose the number of records; what is shown of them is bounded.
 constexpr std::size_t kMaxSeen = 32;
-/// So is the number of delegations that are weighed at all, per type.
-constexpr std::size_t kMaxWeighed = 64;
+/// So is the number of delegations that are weighed at all, per type. A message of 64
+/// KiB could carry thousands; nobody has that many gateways.
+constexpr std::size_t kMaxWeighed = 512;
 
 class Sieve {
   public:

@@ -11,7 +11,7 @@ namespace oegate::discovery {
 struct Delegation {
     unsigned precedence = 0;
     std::optional<Address> gateway;
-    std::string name;  // instead of an address; no final dot
+    std::string name;  // instead of an address; lower case, no final dot
     std::optional<PublicKey> key;
     std::optional<Refusal> unusable_key;
     std::size_t seen = 0;  // index of its SeenRecord

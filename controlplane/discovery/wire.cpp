@@ -109,7 +109,7 @@ void MessageReader::questions(Message& message, unsigned count) {
 void MessageReader::look_inside(Rr& rr, std::size_t rdata_at) {
     const std::size_t end = rdata_at + rr.rdata.size();
     std::size_t at = rdata_at;
-    if (rr.type == kTypeCname) {
+    if (rr.type == kTypeCname || rr.type == kTypeDname) {
         rr.target = name_at(at, end);
         if (!error_ && at != end) note(WireError::bad_rdata);
     } else if (rr.type == kTypeSoa) {
@@ -212,7 +212,7 @@ std::string canonical_name(std::string_view text) {
     return name ? text_of(name.get()) : std::string{};
 }
 
-Bytes build_query(std::uint16_t id, const Question& question, bool checking_disabled) {
+Bytes build_query(std::uint16_t id, const Question& question, bool checking_disabled, bool plain) {
     ldns_pkt* built = nullptr;
     if (ldns_pkt_query_new_frm_str(&built, question.name.c_str(), static_cast<ldns_rr_type>(question.type),
                                    LDNS_RR_CLASS_IN, LDNS_RD) != LDNS_STATUS_OK)
@@ -221,8 +221,10 @@ Bytes build_query(std::uint16_t id, const Question& question, bool checking_disa
     ldns_pkt_set_id(built, id);
     ldns_pkt_set_ad(built, true);
     ldns_pkt_set_cd(built, checking_disabled);
-    ldns_pkt_set_edns_udp_size(built, kUdpPayload);
-    ldns_pkt_set_edns_do(built, true);
+    if (!plain) {
+        ldns_pkt_set_edns_udp_size(built, kUdpPayload);
+        ldns_pkt_set_edns_do(built, true);
+    }
     std::uint8_t* wire = nullptr;
     std::size_t wire_len = 0;
     if (ldns_pkt2wire(&wire, built, &wire_len) != LDNS_STATUS_OK) return {};

@@ -1,7 +1,7 @@
 // DNS messages (RFC 1035 §4, RFC 6891): builds a question and takes an answer apart
 // into owner, type, TTL and rdata bytes. Used by query and reply. The only includer
 // of ldns (in the .cpp), which reads and writes names and builds the question. It
-// judges nothing and looks into no rdata but that of SOA, RRSIG and CNAME.
+// judges nothing and looks into no rdata but that of SOA, RRSIG, CNAME and DNAME.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,18 @@
 namespace oegate::discovery {
 
 /// Types that the wire itself must know; those of the records are RecordType.
+inline constexpr std::uint16_t kTypeA = 1;
 inline constexpr std::uint16_t kTypeCname = 5;
 inline constexpr std::uint16_t kTypeSoa = 6;
+inline constexpr std::uint16_t kTypeAaaa = 28;
+inline constexpr std::uint16_t kTypeDname = 39;
 inline constexpr std::uint16_t kTypeRrsig = 46;
 
 inline constexpr unsigned kRcodeNoError = 0;
+inline constexpr unsigned kRcodeFormErr = 1;
 inline constexpr unsigned kRcodeServFail = 2;
 inline constexpr unsigned kRcodeNxDomain = 3;
+inline constexpr unsigned kRcodeBadVers = 16;
 
 /// A domain name is text: lower case, with escapes (RFC 4343 §2.1) and final dot.
 struct Question {
@@ -35,7 +40,7 @@ struct Rr {
     std::uint32_t ttl = 0;  // seconds; 0 when the top bit was set (RFC 2181 §8)
     Bytes rdata;            // as sent: names inside it may be compressed
     // Read out of rdata, each for its own type:
-    std::string target;             // CNAME
+    std::string target;             // CNAME, DNAME
     std::uint32_t soa_minimum = 0;  // SOA, seconds
     std::uint16_t covered = 0;      // RRSIG: the type that it signs
     std::uint32_t expiration = 0;   // RRSIG: seconds since the epoch, modulo 2^32
@@ -58,8 +63,9 @@ std::string_view to_text(WireError error);
 
 /// RD, EDNS0 with DO and 1232 bytes of UDP payload; AD asks for the judgement
 /// (RFC 6840 §5.7), checking_disabled for the data without it (RFC 4035 §3.2.2).
+/// plain: no EDNS at all, for a server that does not know it (RFC 6891 §6.2.2).
 /// Empty when the name cannot stand in a question.
-Bytes build_query(std::uint16_t id, const Question& question, bool checking_disabled);
+Bytes build_query(std::uint16_t id, const Question& question, bool checking_disabled, bool plain = false);
 
 /// Never reads past the end, whatever the bytes are. The additional section is
 /// walked for EDNS only.

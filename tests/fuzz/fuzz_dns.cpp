@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto check = [](const DelegationAnswer& answer) {
         require((answer.outcome == Outcome::usable) == !answer.candidates.empty());
         require(answer.candidates.size() <= kMaxGateways && answer.identities.size() <= kMaxGateways);
-        require(answer.lifetime >= 1s && answer.lifetime <= kMaxLifetime);
+        require(answer.lifetime >= 1s && answer.lifetime <= config::Dns{}.longest_ttl);
         for (const Candidate& c : answer.candidates) {
             require(c.keys.size() <= kMaxKeys);
             require(c.verdict == answer.verdict);
@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto message = parse_message(bytes))
         for (const Question& question : message->questions) {
             require(canonical_name(question.name) == question.name || canonical_name(question.name).empty());
-            const Reply reply = read_reply(*message, question, true, 2'000'000'000);
+            const Reply reply = read_reply(*message, question, true, 2'000'000'000, 24h);
             require((reply.state == Reply::State::records) == !reply.rdata.empty());
             check(judge_delegation(owner, {reply, reply, reply}));
             judge_keys(Identity::of(owner), {reply, reply, reply});

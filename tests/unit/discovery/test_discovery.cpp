@@ -296,10 +296,56 @@ TEST_CASE("the next resolver is asked when one is silent, refuses, fails or is u
         };
     }
     CHECK(w.delegation(kBob).outcome == Outcome::usable);
-    const std::size_t num_sent = w.sent.size();
-    // The one that answered is asked first from now on.
-    w.delegation(kSgB);
-    CHECK(w.sent[num_sent].server == w.config.resolvers[1].address);
+    CHECK(w.open.empty());
+}
+
+TEST_CASE("a dead resolver is not asked first again for a minute") {
+    World w(2);
+    bool dead = true;
+    w.dns = [&](const SendQuery& query, const SeenQuestion&) -> std::optional<Script> {
+        if (dead && query.server == w.config.resolvers[0].address) return std::nullopt;
+        return kGood;
+    };
+    const auto first_asked = [&](std::uint8_t host) {
+        const std::size_t num_sent = w.sent.size();
+        w.d().look_up_delegation(Address::ipv4(192, 2, 0, host), w.now);
+        w.exchange();
+        const Address server = w.sent.at(num_sent).server;
+        w.run_until(w.now + 2s);
+        CHECK(w.d().next_completion());
+        return server;
+    };
+    // The three questions of one look-up are lost together: no proof yet.
+    CHECK(first_asked(1) == w.config.resolvers[0].address);
+    CHECK(first_asked(2) == w.config.resolvers[0].address);
+    CHECK(first_asked(3) == w.config.resolvers[1].address);
+    dead = false;
+    w.now += 30s;
+    CHECK(first_asked(4) == w.config.resolvers[1].address);
+    w.now += 60s;
+    CHECK(first_asked(5) == w.config.resolvers[0].address);
+
+    SECTION("and when all rest, they are asked in the configured order") {
+        w.dns = [](const SendQuery&, const SeenQuestion&) { return std::optional<Script>{}; };
+        for (std::uint8_t i = 10; i < 13; ++i) {
+            w.d().look_up_delegation(Address::ipv4(192, 2, 0, i), w.now);
+            w.run_until(w.now + 6s);
+            while (w.d().next_completion()) {
+            }
+        }
+        w.dns = [&](const SendQuery&, const SeenQuestion&) { return std::optional(kGood); };
+        CHECK(first_asked(20) == w.config.resolvers[0].address);
+    }
+    SECTION("SERVFAIL is about a zone, not about the resolver") {
+        w.dns = [](const SendQuery&, const SeenQuestion&) { return std::optional(Script{.rcode = 2}); };
+        for (std::uint8_t i = 30; i < 36; ++i) {
+            w.d().look_up_delegation(Address::ipv4(192, 2, 0, i), w.now);
+            w.exchange();
+            CHECK(w.d().next_completion());
+        }
+        w.dns = [&](const SendQuery&, const SeenQuestion&) { return std::optional(kGood); };
+        CHECK(first_asked(40) == w.config.resolvers[0].address);
+    }
 }
 
 TEST_CASE("bogus at one resolver is not washed clean by another") {
@@ -417,6 +463,7 @@ TEST_CASE("an abandoned look-up frees its sockets unless another waits for them"
 TEST_CASE("sockets in flight are bounded; the others wait and are asked in their turn") {
     World w;
     w.config.max_queries = 4;
+    w.config.max_waiting = 20;
     std::size_t most = 0;
     for (std::uint8_t i = 0; i < 8; ++i) w.d().look_up_delegation(Address::ipv4(192, 2, 0, i), w.now);
     w.exchange();

@@ -206,13 +206,6 @@ TEST_CASE("=@FQDN is an identity for the responder, only where it is secure") {
     CHECK(both.identities.size() == 1);
 }
 
-TEST_CASE("an IPSECKEY gateway by name says that it is for a later day") {
-    Bytes rdata = ipseckey(1, 3, 2, as_bytes(std::string_view("\x02sg\x04test\0", 9)), kA.data);
-    const auto answer = judge(records({rdata}), absent());
-    CHECK(answer.outcome == Outcome::unusable);
-    CHECK(answer.detail.find("gateway by name is not supported yet") != std::string::npos);
-}
-
 TEST_CASE("keys at an own name: what names another gateway is not its key") {
     const Identity sg = Identity::of(kSgB);
     const auto keys = [&](const Reply& a, const Reply& b, const Reply& c) {

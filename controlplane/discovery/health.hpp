@@ -1,0 +1,47 @@
+// Which resolver to ask first: the configured order, but one that was silent or
+// unreachable several times in a row rests behind the others for a while. Only an
+// order: a resting resolver is still asked when the others do not help, so forged
+// errors can delay but not deny. Used by query.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace oegate::discovery {
+
+class Health {
+  public:
+    explicit Health(std::size_t num_resolvers) : resolvers_(num_resolvers) {}
+
+    void answered(std::size_t resolver) { resolvers_[resolver] = {}; }
+    /// Silent for a repetition's time, unreachable, or unwilling (REFUSED).
+    void troubled(std::size_t resolver, Time now) {
+        Resolver& r = resolvers_[resolver];
+        if (++r.troubles >= kTroubles) r.rests_until = now + kRest;
+    }
+    bool rests(std::size_t resolver, Time now) const { return resolvers_[resolver].rests_until > now; }
+    /// Indices, the first to be asked first.
+    std::vector<std::size_t> order(Time now) const {
+        std::vector<std::size_t> order(resolvers_.size());
+        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        std::ranges::stable_sort(order, {}, [&](std::size_t i) { return rests(i, now); });
+        return order;
+    }
+
+    /// More than one question's bad luck (the three types of one look-up are lost
+    /// together), and as long as RFC 2308 §7.2 lets a dead server be remembered: at
+    /// most five minutes. One minute, since asking it again costs one repetition.
+    static constexpr unsigned kTroubles = 4;
+    static constexpr Duration kRest = 60s;
+
+  private:
+    struct Resolver {
+        unsigned troubles = 0;  // in a row
+        Time rests_until{};
+    };
+    std::vector<Resolver> resolvers_;
+};
+
+}  // namespace oegate::discovery
