@@ -1,0 +1,251 @@
+#include "discovery/validate/chain.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace oegate::discovery::validate {
+namespace {
+
+/// Denial RRsets that are looked at; the longest proof needs three.
+constexpr unsigned kMaxDenials = 8;
+
+Question ask(const Name& name, std::uint16_t type) {
+    return {name.text(), type};
+}
+
+/// SHA-1 does not count beside a better digest (RFC 4509 §3): whoever can make a second
+/// preimage of the weak one must not choose it.
+std::vector<Ds> worth_trying(std::vector<Ds> set) {
+    std::erase_if(set, [](const Ds& ds) {
+        return !is_supported(ds.algorithm) || !is_supported_digest(ds.digest_type);
+    });
+    const bool better = std::any_of(set.begin(), set.end(), [](const Ds& ds) { return ds.digest_type != 1; });
+    if (better) std::erase_if(set, [](const Ds& ds) { return ds.digest_type == 1; });
+    return set;
+}
+
+}  // namespace
+
+Denial denial_of(const Section& section, const Name& zone, const std::vector<Key>& keys, std::int64_t wall,
+                 Work& work, Duration& lifetime, std::string& why) {
+    Denial denial(zone, work);
+    unsigned num = 0;
+    for (const Rrset& rrset : section.rrsets) {
+        if (rrset.type != kNsec && rrset.type != kNsec3) continue;
+        if (++num > kMaxDenials) break;
+        const Checked checked = check(rrset, zone, keys, wall, work);
+        if (!checked.good) why = checked.why;
+        if (!checked.good || checked.expanded_from) continue;
+        denial.add(rrset);
+        lifetime = std::min(lifetime, checked.lifetime);
+    }
+    return denial;
+}
+
+void Chain::learn(const Question& question, std::optional<ByteView> message, Time now) {
+    std::optional<Bytes> kept;
+    if (message && message->size() <= kMaxChainMessage) kept = Bytes(message->begin(), message->end());
+    learnt_.put(question, std::move(kept), now, now + kRememberTrouble);
+}
+
+std::variant<std::monostate, Contents, Chain::Zone> Chain::take(const Question& question, Time now) {
+    const auto* learnt = learnt_.find(question, now);
+    if (!learnt) return std::monostate{};
+    Zone trouble;
+    trouble.kind = Zone::Kind::unreachable;
+    trouble.why = fmt::format("no answer to {} {}", question.name, question.type == kDs ? "DS" : "DNSKEY");
+    if (!learnt->answer) return trouble;
+    auto contents = read_contents(*learnt->answer);
+    if (!contents) return trouble;
+    return std::move(*contents);
+}
+
+Chain::Zone Chain::remember(const Name& name, Zone zone, Time now) {
+    const bool trouble = zone.kind == Zone::Kind::bogus || zone.kind == Zone::Kind::unreachable;
+    zone.lifetime = trouble ? kRememberTrouble : std::clamp<Duration>(zone.lifetime, kLeastLifetime, 24h);
+    zones_.put(name, zone, now, now + zone.lifetime);
+    return zone;
+}
+
+bool Chain::lacks(const Name& name, std::uint16_t type, Time now) const {
+    return !zones_.find(name, now) && !learnt_.find(ask(name, type), now);
+}
+
+/// The DNSKEY of `from`, the DS of names from there on to `to`.
+std::vector<Question> Chain::wanted(const Name& from, const Name& to, bool ask_key, Time now) const {
+    std::vector<Question> out;
+    if (ask_key) out.push_back(ask(from, kDnskey));
+    const unsigned first = from.num_labels() + (ask_key ? 1 : 0);
+    for (unsigned n = first; n <= to.num_labels() && n < first + kAhead; ++n)
+        if (const Name name = to.ancestor(n); lacks(name, kDs, now)) out.push_back(ask(name, kDs));
+    return out;
+}
+
+Chain::Walk Chain::walk(const Name& name, Work& work, Time now) {
+    Walk out;
+    const Anchors::value_type* anchor = nullptr;
+    for (const auto& candidate : anchors_)
+        if (name.is_within(candidate.first) &&
+            (!anchor || candidate.first.num_labels() > anchor->first.num_labels()))
+            anchor = &candidate;
+    if (!anchor) {
+        out.state = State::indeterminate;
+        out.why = fmt::format("no trust anchor covers {}", name.text());
+        return out;
+    }
+    std::optional<Parent> parent;
+    for (unsigned labels = anchor->first.num_labels(); labels <= name.num_labels(); ++labels) {
+        const Name at = name.ancestor(labels);
+        const auto zone = zone_at(at, parent ? &*parent : nullptr, work, now);
+        if (!zone || zone->kind == Zone::Kind::delegated) {
+            out.wanted = wanted(at, name, !parent || zone, now);
+            return out;
+        }
+        switch (zone->kind) {
+            case Zone::Kind::secure:
+                parent = Parent{at, zone->keys};
+                break;
+            case Zone::Kind::no_cut:
+            case Zone::Kind::delegated:
+                break;
+            case Zone::Kind::insecure:
+                out.state = State::insecure;
+                out.why = zone->why;
+                return out;
+            case Zone::Kind::bogus:
+                out.state = State::bogus;
+                out.why = zone->why;
+                return out;
+            case Zone::Kind::unreachable:
+                out.state = State::unreachable;
+                out.why = zone->why;
+                return out;
+        }
+    }
+    out.state = State::secure;
+    out.zone = std::move(parent->name);
+    out.keys = std::move(parent->keys);
+    return out;
+}
+
+/// From the cache, or worked out of what was learnt. parent == nullptr: name is an anchor.
+std::optional<Chain::Zone> Chain::zone_at(const Name& name, const Parent* parent, Work& work, Time now) {
+    std::optional<Zone> zone;
+    if (const auto* known = zones_.find(name, now)) zone = known->answer;
+    if (!zone && parent) {
+        auto learnt = take(ask(name, kDs), now);
+        if (std::holds_alternative<std::monostate>(learnt)) return std::nullopt;
+        if (auto* trouble = std::get_if<Zone>(&learnt)) return remember(name, std::move(*trouble), now);
+        zone = remember(name, classify(name, *parent, std::get<Contents>(learnt), work), now);
+    }
+    if (zone && zone->kind != Zone::Kind::delegated) return zone;
+    auto learnt = take(ask(name, kDnskey), now);
+    if (std::holds_alternative<std::monostate>(learnt)) return zone;
+    if (auto* trouble = std::get_if<Zone>(&learnt)) return remember(name, std::move(*trouble), now);
+    const Anchor anchor = parent ? Anchor{zone->ds, {}} : anchors_.find(name)->second;
+    const Duration lifetime = zone ? zone->lifetime : Duration::max();
+    return remember(name, establish(name, anchor, lifetime, std::get<Contents>(learnt), work), now);
+}
+
+/// RFC 4035 §5.2: a DNSKEY that an anchor or a DS names signs the DNSKEY RRset, and so
+/// all the keys in it. One such path is enough (RFC 6840 §5.11): keys that stand by, and
+/// DS records whose key is gone or not yet there, do no harm.
+Chain::Zone Chain::establish(const Name& name, const Anchor& anchor, Duration lifetime,
+                             const Contents& contents, Work& work) const {
+    Zone zone;
+    const Rrset* rrset = contents.answer.find(name, kDnskey);
+    if (!rrset) {
+        zone.why = fmt::format("{} has no DNSKEY", name.text());
+        return zone;
+    }
+    std::vector<Key> keys;
+    std::vector<Key> entries;
+    for (const Bytes& rdata : rrset->rdata) {
+        auto key = read_key(rdata);
+        if (!key || !key->is_usable()) continue;
+        const bool named = std::any_of(anchor.ds.begin(), anchor.ds.end(),
+                                       [&](const Ds& ds) { return matches(ds, name, *key, work); }) ||
+                           std::any_of(anchor.keys.begin(), anchor.keys.end(),
+                                       [&](const Key& trusted) { return trusted.rdata == key->rdata; });
+        if (named) entries.push_back(*key);
+        keys.push_back(std::move(*key));
+    }
+    if (entries.empty()) {
+        zone.why = fmt::format("no DNSKEY of {} is the one that its {} names", name.text(),
+                               anchor.keys.empty() ? "DS" : "trust anchor");
+        return zone;
+    }
+    const Checked checked = check(*rrset, name, entries, wall(), work);
+    if (!checked.good) {
+        zone.why = fmt::format("DNSKEY: {}", checked.why);
+        return zone;
+    }
+    zone.kind = Zone::Kind::secure;
+    zone.keys = std::make_shared<const std::vector<Key>>(std::move(keys));
+    zone.lifetime = std::min(lifetime, checked.lifetime);
+    return zone;
+}
+
+/// What the zone above says of name: a signed zone, an unsigned one, or none.
+Chain::Zone Chain::classify(const Name& name, const Parent& parent, const Contents& contents,
+                            Work& work) const {
+    Zone zone;
+    const auto verified = [&](const Rrset& rrset) {
+        Checked checked = check(rrset, parent.name, *parent.keys, wall(), work);
+        if (!checked.good) zone.why = checked.why;
+        return checked;
+    };
+    if (const Rrset* ds = contents.answer.find(name, kDs)) {
+        const Checked checked = verified(*ds);
+        return checked.good ? by_ds(*ds, checked) : zone;
+    }
+    for (const Rrset& rrset : contents.answer.rrsets) {
+        // An alias at the name, or a DNAME above it, is no zone cut.
+        const bool alias = (rrset.type == kCname && rrset.owner == name) ||
+                           (rrset.type == kDname && name.is_below(rrset.owner));
+        if (!alias || rrset.signatures.empty()) continue;
+        const Checked checked = verified(rrset);
+        if (!checked.good) return zone;
+        zone.kind = Zone::Kind::no_cut;
+        zone.lifetime = checked.lifetime;
+        return zone;
+    }
+    return by_denial(name, parent, contents, work);
+}
+
+Chain::Zone Chain::by_ds(const Rrset& rrset, const Checked& checked) const {
+    Zone zone;
+    zone.lifetime = checked.lifetime;
+    std::vector<Ds> set;
+    for (const Bytes& rdata : rrset.rdata)
+        if (auto ds = read_ds(rdata)) set.push_back(std::move(*ds));
+    zone.ds = worth_trying(std::move(set));
+    zone.kind = zone.ds.empty() ? Zone::Kind::insecure : Zone::Kind::delegated;
+    if (zone.ds.empty())
+        zone.why = fmt::format("{} is signed with algorithms that are not verified here", rrset.owner.text());
+    return zone;
+}
+
+Chain::Zone Chain::by_denial(const Name& name, const Parent& parent, const Contents& contents,
+                             Work& work) const {
+    Zone zone;
+    zone.lifetime = Duration::max();
+    zone.why = fmt::format("{} has no DS, and {} does not prove it", name.text(), parent.name.text());
+    const Denial denial =
+        denial_of(contents.authority, parent.name, *parent.keys, wall(), work, zone.lifetime, zone.why);
+    switch (denial.cut(name)) {
+        case Cut::unproven:
+            break;
+        case Cut::none:
+            zone.kind = Zone::Kind::no_cut;
+            break;
+        case Cut::insecure:
+            zone.kind = Zone::Kind::insecure;
+            zone.why = fmt::format("{} is an unsigned delegation of {}", name.text(), parent.name.text());
+            break;
+    }
+    return zone;
+}
+
+}  // namespace oegate::discovery::validate
