@@ -16,6 +16,7 @@
 
 #include "config/loader.hpp"
 #include "daemon/daemon.hpp"
+#include "discovery/validate/anchors.hpp"
 #include "ike/crypto/rsa.hpp"
 #include "loop/thread_pool.hpp"
 #include "port/dataplane.hpp"
@@ -65,7 +66,8 @@ std::vector<daemon::Port> ports_of(const Dataplane& dataplane, const config::Con
     return ports;
 }
 
-int serve(const config::Config& config, const ike::PrivateKey& key, std::FILE* key_log) {
+int serve(const config::Config& config, const ike::PrivateKey& key, std::FILE* key_log,
+          discovery::validate::Anchors anchors) {
     manage::Log log(config.management.log_level);
     // The reactor first: it blocks the signals that every later thread inherits. The
     // pool next: EAL pins the thread that starts it.
@@ -90,7 +92,8 @@ int serve(const config::Config& config, const ike::PrivateKey& key, std::FILE* k
                                          .ports = ports_of(plane, config),
                                          .refresh_links = [&plane] { plane.refresh_links(); },
                                          .seed = seed,
-                                         .key_log = key_log});
+                                         .key_log = key_log,
+                                         .anchors = std::move(anchors)});
     if (!daemon) return complain(kFailed, daemon.error());
     if (key_log != nullptr)
         log.write(config::LogLevel::warning, "main",
@@ -137,10 +140,16 @@ int run(const Arguments& arguments) {
     const auto key = config->ike.private_key.empty() ? ike::PrivateKey::generate(ike::kMinRsaBits)
                                                      : ike::PrivateKey::load(config->ike.private_key);
     if (!key) return complain(kFailed, key.error().detail);
+    discovery::validate::Anchors anchors;
+    if (config->dns.validation == config::Validation::own) {
+        auto loaded = discovery::validate::load_anchors(config->dns.trust_anchors);
+        if (!loaded) return complain(kFailed, "dns.trust-anchors: " + loaded.error());
+        anchors = std::move(*loaded);
+    }
     std::error_code error;
     std::filesystem::create_directories(std::filesystem::path(config->management.socket).parent_path(),
                                         error);
-    const int status = serve(*config, *key, key_log.get());
+    const int status = serve(*config, *key, key_log.get(), std::move(anchors));
     leave_eal();
     return status;
 }

@@ -17,6 +17,7 @@ gateway::Options gateway_options(const Parts& parts) {
     options.seed = parts.seed;
     options.num_workers = static_cast<unsigned>(parts.links.size());
     options.key_log = parts.key_log != nullptr;
+    options.anchors = parts.anchors;
     options.wall_seconds = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
     return options;
 }

@@ -41,7 +41,8 @@ struct Parts {
     std::vector<Port> ports;              // by interface
     std::function<void()> refresh_links;  // of the data plane, about once a second
     OwnerSeed seed;
-    std::FILE* key_log = nullptr;  // --insecure-key-log
+    std::FILE* key_log = nullptr;          // --insecure-key-log
+    discovery::validate::Anchors anchors;  // dns.validation: own
 };
 
 class Daemon final : private bridge::Inbox, private manage::Provider {

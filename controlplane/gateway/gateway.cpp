@@ -2,6 +2,7 @@
 // answer comes back in pump(), never from inside the call that asked.
 #include "gateway/gateway.hpp"
 
+#include "discovery/validate/own.hpp"
 #include "gateway/compose.hpp"
 
 namespace oegate::gateway {
@@ -18,6 +19,12 @@ ike::Settings settings_of(const config::Config& config, const keying::Realm& rea
     return s;
 }
 
+/// Signatures cannot be judged without a clock: then discovery believes none.
+std::unique_ptr<discovery::Validator> judge(const config::Config& config, const Options& options) {
+    if (config.dns.validation != config::Validation::own || !options.wall_seconds) return {};
+    return discovery::validate::make_validator(options.anchors, options.wall_seconds);
+}
+
 }  // namespace
 
 Gateway::Impl::Impl(const config::Config& c, const ike::PrivateKey& key, Random& random,
@@ -26,7 +33,7 @@ Gateway::Impl::Impl(const config::Config& c, const ike::PrivateKey& key, Random&
       realm(c),
       outbox(options.num_workers),
       sa(c, options.seed, random, outbox),
-      discovery(c.dns, random, options.wall_seconds),
+      discovery(c.dns, random, options.wall_seconds, judge(c, options)),
       keying(c, realm),
       pool(below, *this),
       engine(settings_of(c, realm, options.key_log), key, random, sa, pool),

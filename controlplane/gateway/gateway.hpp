@@ -15,6 +15,7 @@
 #include "contract/event.hpp"
 #include "contract/tables.hpp"
 #include "discovery/discovery.hpp"
+#include "discovery/validate/anchors.hpp"
 #include "gateway/view.hpp"
 #include "ike/engine.hpp"
 #include "net/owner.hpp"
@@ -34,6 +35,7 @@ struct Options {
     unsigned num_workers = 1;
     bool key_log = false;                        // --insecure-key-log
     std::function<std::int64_t()> wall_seconds;  // since the epoch, for RRSIGs; may be empty
+    discovery::validate::Anchors anchors;        // dns.validation: own
 };
 
 class Gateway {

@@ -1,6 +1,6 @@
 // Asks a real resolver as the gateway does (Discovery, Transport, Reactor) and
 // prints what came of it on one line. Used by the smoke stories, not installed.
-//   ask RESOLVER trusted|untrusted delegation|keys ADDRESS-OR-NAME
+//   ask RESOLVER trusted|untrusted|own:ANCHORS delegation|keys ADDRESS-OR-NAME
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -9,6 +9,7 @@
 
 #include "discovery/discovery.hpp"
 #include "discovery/transport.hpp"
+#include "discovery/validate/own.hpp"
 #include "loop/reactor.hpp"
 
 using namespace oegate;
@@ -35,15 +36,26 @@ std::string text(const discovery::KeysDone& done) {
 int main(int argc, char** argv) {
     const auto resolver = argc == 5 ? Address::parse(argv[1]) : std::nullopt;
     if (!resolver) {
-        std::fprintf(stderr, "usage: ask RESOLVER trusted|untrusted delegation|keys ADDRESS-OR-NAME\n");
+        std::fprintf(stderr,
+                     "usage: ask RESOLVER trusted|untrusted|own:ANCHORS delegation|keys ADDRESS-OR-NAME\n");
         return 2;
     }
     config::Dns config;
     config.resolvers.push_back({*resolver, 53, std::strcmp(argv[2], "trusted") == 0});
     SystemRandom random;
     loop::Reactor reactor;
-    discovery::Discovery discovery(config, random,
-                                   [] { return static_cast<std::int64_t>(std::time(nullptr)); });
+    const auto wall = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
+    std::unique_ptr<discovery::Validator> validator;
+    if (std::strncmp(argv[2], "own:", 4) == 0) {
+        auto made = discovery::validate::make_validator(std::string(argv[2] + 4), wall);
+        if (!made) {
+            std::fprintf(stderr, "%s\n", made.error().c_str());
+            return 2;
+        }
+        config.validation = config::Validation::own;
+        validator = std::move(*made);
+    }
+    discovery::Discovery discovery(config, random, wall, std::move(validator));
     int status = 1;
     discovery::Transport transport(
         reactor,

@@ -68,12 +68,12 @@ Chain::Zone Chain::remember(const Name& name, Zone zone, Time now) {
     return zone;
 }
 
-bool Chain::lacks(const Name& name, std::uint16_t type, Time now) const {
+bool Chain::lacks(const Name& name, std::uint16_t type, Time now) {
     return !zones_.find(name, now) && !learnt_.find(ask(name, type), now);
 }
 
 /// The DNSKEY of `from`, the DS of names from there on to `to`.
-std::vector<Question> Chain::wanted(const Name& from, const Name& to, bool ask_key, Time now) const {
+std::vector<Question> Chain::wanted(const Name& from, const Name& to, bool ask_key, Time now) {
     std::vector<Question> out;
     if (ask_key) out.push_back(ask(from, kDnskey));
     const unsigned first = from.num_labels() + (ask_key ? 1 : 0);

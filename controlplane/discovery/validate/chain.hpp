@@ -76,8 +76,8 @@ class Chain {
     Zone remember(const Name& name, Zone zone, Time now);
     /// The contents of a learnt answer; Zone when there is nothing to read.
     std::variant<std::monostate, Contents, Zone> take(const Question& question, Time now);
-    bool lacks(const Name& name, std::uint16_t type, Time now) const;
-    std::vector<Question> wanted(const Name& from, const Name& to, bool ask_key, Time now) const;
+    bool lacks(const Name& name, std::uint16_t type, Time now);
+    std::vector<Question> wanted(const Name& from, const Name& to, bool ask_key, Time now);
 
     Anchors anchors_;
     std::function<std::int64_t()> wall_seconds_;
