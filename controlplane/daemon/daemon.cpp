@@ -12,13 +12,15 @@ constexpr Duration kLinkRefresh = 1s;
 /// Datagrams of control leave through this worker; any of them could send them.
 constexpr unsigned kSender = 0;
 
-gateway::Options gateway_options(const Parts& parts) {
+gateway::Options gateway_options(const Parts& parts, store::Opened& stored) {
     gateway::Options options;
     options.seed = parts.seed;
     options.num_workers = static_cast<unsigned>(parts.links.size());
     options.key_log = parts.key_log != nullptr;
     options.anchors = parts.anchors;
     options.wall_seconds = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
+    options.keep_state = stored.file != nullptr;
+    options.stored = std::move(stored.contents);
     return options;
 }
 
@@ -45,9 +47,10 @@ route::NeighbourSettings neighbour_settings(const config::Config& config) {
 
 Daemon::Daemon(Parts parts)
     : parts_(std::move(parts)),
+      stored_(store::open(parts_.config.management.state_directory, std::time(nullptr))),
       routes_(parts_.config),
       bridge_(parts_.links),
-      gateway_(parts_.config, parts_.key, parts_.random, parts_.pool, gateway_options(parts_)),
+      gateway_(parts_.config, parts_.key, parts_.random, parts_.pool, gateway_options(parts_, stored_)),
       neighbours_(links_of(parts_), neighbour_settings(parts_.config)),
       stalls_(bridge_.num_workers(), parts_.config.dataplane.stall_after),
       transport_(
@@ -64,7 +67,12 @@ Daemon::Daemon(Parts parts)
       captures_(captures_outside()),
       commands_(
           *this, &parts_.log, [] { return std::chrono::system_clock::now(); }, loop::monotonic_now),
-      now_(loop::monotonic_now()) {}
+      now_(loop::monotonic_now()) {
+    for (const std::string& remark : stored_.remarks)
+        parts_.log.write(config::LogLevel::warning, "store", remark);
+    if (!stored_.alarm.empty()) parts_.log.write(config::LogLevel::error, "store", stored_.alarm);
+    if (stored_.file) writer_ = std::make_unique<store::Writer>(std::move(stored_.file));
+}
 
 Daemon::~Daemon() = default;
 
@@ -150,7 +158,7 @@ void Daemon::shutdown() {
     const Time latest = loop::monotonic_now() + kFarewell;
     parts_.reactor.add_poller([this, latest](Time now) {
         // Peers answer our deletes; those that do not are not waited for.
-        if (now >= latest || (gateway_.status().ike_sas == 0 && bridge_.num_waiting() == 0))
+        if (now >= latest || (gateway_.num_ike_sas() == 0 && bridge_.num_waiting() == 0))
             parts_.reactor.stop();
         return false;
     });
@@ -224,6 +232,10 @@ bool Daemon::pump_gateway() {
     }
     while (const auto record = gateway_.next_log()) {
         write_log(*record);
+        any = true;
+    }
+    while (auto action = gateway_.next_store()) {
+        if (writer_) writer_->submit(std::move(*action));
         any = true;
     }
     while (const auto line = gateway_.next_key_log()) {

@@ -18,6 +18,7 @@
 #include "recording/tracing.hpp"
 #include "route/neighbours.hpp"
 #include "route/routes.hpp"
+#include "store/writer.hpp"
 
 namespace oegate::daemon {
 
@@ -110,6 +111,8 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     void audit(const std::string& text, unsigned user) override;
 
     Parts parts_;
+    store::Opened stored_;                   // before the gateway, which begins with it
+    std::unique_ptr<store::Writer> writer_;  // none: nothing is kept, stored_.alarm says why
     route::RouteList routes_;
     bridge::Bridge bridge_;
     gateway::Gateway gateway_;

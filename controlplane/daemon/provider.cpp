@@ -18,6 +18,9 @@ gateway::StatusView Daemon::status() const {
     if (bridge_.num_transmits_lost() > 0)
         view.alarms.push_back("workers do not keep up with control's datagrams: " +
                               std::to_string(bridge_.num_transmits_lost()) + " lost");
+    if (!stored_.alarm.empty()) view.alarms.push_back(stored_.alarm);
+    if (const std::string trouble = writer_ ? writer_->trouble() : std::string(); !trouble.empty())
+        view.alarms.push_back("state is not kept: " + trouble);
     const std::vector<WorkerStatus> all = workers();
     for (std::size_t i = 0; i < all.size(); ++i)
         if (all[i].stalled_ns != 0)

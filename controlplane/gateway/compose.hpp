@@ -6,6 +6,7 @@
 #include <map>
 
 #include "gateway/gateway.hpp"
+#include "gateway/greeter.hpp"
 #include "keying/keying.hpp"
 #include "sa/sa.hpp"
 
@@ -52,11 +53,24 @@ class Gateway::Impl {
     std::uint64_t stale_events = 0;  // of former tenants of a slot
     std::uint64_t no_slot = 0;
     bool key_log_on = false;
+    bool keep_state = false;
+    std::function<std::int64_t()> wall_seconds;
+    Greeter greeter;
+    std::map<discovery::LookupId, store::PeerRecord> greetings;  // their keys are being asked for
+    std::deque<store::Action> stores;
+    std::uint64_t stores_lost = 0;
 
     void log(config::LogLevel level, bool security, std::string text,
              std::vector<std::pair<std::string, std::string>> fields = {});
     unsigned worker_of(const Pair& pair) const;
     void ask(ike::ConnectionId asker, discovery::LookupId lookup);
+
+    // peers over restarts (peers.cpp)
+    std::int64_t wall_now() const;
+    void keep(store::Action action);
+    void remember_peers(const std::vector<store::PeerRecord>& peers);
+    void greet_some(Time now);
+    bool greet(const discovery::KeysDone& done, Time now);
 
     // discovery → keying
     void carry(const discovery::DelegationDone& done, Time now);
@@ -69,6 +83,10 @@ class Gateway::Impl {
     void carry(ike::ChildGone& e, Time now);
     void carry(ike::InitiateFailed& e, Time now);
     void carry(ike::RekeyFailed& e, Time now);
+    void carry(ike::PeerKnown& e, Time now);
+    void carry(ike::PeerForgotten& e, Time now);
+    void carry(ike::GreetEnded& e, Time now);
+    void carry(ike::IkeRekeyed& e, Time now);
     void carry(ike::Notice& e, Time now);
     void carry(ike::KeyLog& e, Time now);
     // keying → discovery, engine, workers

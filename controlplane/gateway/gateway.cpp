@@ -14,6 +14,7 @@ ike::Settings settings_of(const config::Config& config, const keying::Realm& rea
     ike::Settings s;
     s.ike = config.ike;
     s.timers = config.timers;
+    s.limits = config.limits;
     s.identities = realm.identities();
     s.key_log = key_log;
     return s;
@@ -38,7 +39,11 @@ Gateway::Impl::Impl(const config::Config& c, const ike::PrivateKey& key, Random&
       pool(below, *this),
       engine(settings_of(c, realm, options.key_log), key, random, sa, pool),
       seed(options.seed),
-      key_log_on(options.key_log) {}
+      key_log_on(options.key_log),
+      keep_state(options.keep_state),
+      wall_seconds(options.wall_seconds) {
+    remember_peers(options.stored.peers);
+}
 
 void Gateway::Impl::Pool::submit(ike::Job job) {
     auto done = std::move(job.done);
@@ -110,6 +115,7 @@ void Gateway::Impl::carry(const discovery::DelegationDone& done, Time now) {
 }
 
 void Gateway::Impl::carry(const discovery::KeysDone& done, Time now) {
+    if (greet(done, now)) return;
     const auto node = lookups.extract(done.lookup);
     if (!node) return;
     by_asker.erase(node.mapped());
@@ -159,6 +165,8 @@ void Gateway::Impl::carry(ike::RekeyFailed& e, Time now) {
     log(config::LogLevel::warning, false, "rekey failed: " + e.detail);
     keying.on_rekey_failed(e.child, now);
 }
+
+void Gateway::Impl::carry(ike::IkeRekeyed&, Time) {}
 
 void Gateway::Impl::carry(ike::Notice& e, Time) {
     const bool security = e.level == ike::Notice::Level::security;
@@ -334,6 +342,7 @@ void Gateway::command_applied(unsigned worker, std::uint64_t sequence, Time now)
 void Gateway::on_timer(Time now) {
     impl_->discovery.on_timer(now);
     impl_->engine.on_timer(now);
+    impl_->greet_some(now);
     impl_->pump(now);
     impl_->keying.on_timer(now);
     impl_->sa.on_timer(now);
@@ -342,10 +351,12 @@ void Gateway::on_timer(Time now) {
 
 Time Gateway::next_deadline() const {
     return std::min({impl_->discovery.next_deadline(), impl_->engine.next_deadline(),
-                     impl_->keying.next_deadline(), impl_->sa.next_deadline()});
+                     impl_->keying.next_deadline(), impl_->sa.next_deadline(),
+                     impl_->greeter.next_deadline()});
 }
 
 void Gateway::shutdown(Time now) {
+    impl_->greeter.stop();
     impl_->keying.shutdown(now);
     impl_->pump(now);
     impl_->engine.shutdown(now);
@@ -379,6 +390,12 @@ std::optional<LogRecord> Gateway::next_log() {
 }
 std::optional<std::string> Gateway::next_key_log() {
     return pop(impl_->key_log);
+}
+std::optional<store::Action> Gateway::next_store() {
+    return pop(impl_->stores);
+}
+std::size_t Gateway::num_ike_sas() const {
+    return impl_->engine.num_alive();
 }
 std::uint64_t Gateway::post(unsigned worker, const Command& command) {
     return impl_->outbox.post(worker, command);

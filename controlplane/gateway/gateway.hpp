@@ -20,6 +20,7 @@
 #include "ike/engine.hpp"
 #include "net/owner.hpp"
 #include "sa/outbox.hpp"
+#include "store/records.hpp"
 
 namespace oegate::gateway {
 
@@ -36,6 +37,8 @@ struct Options {
     bool key_log = false;                        // --insecure-key-log
     std::function<std::int64_t()> wall_seconds;  // since the epoch, for RRSIGs; may be empty
     discovery::validate::Anchors anchors;        // dns.validation: own
+    bool keep_state = false;                     // next_store() is drained
+    store::Contents stored;                      // what was kept over the restart
 };
 
 class Gateway {
@@ -65,6 +68,8 @@ class Gateway {
     std::optional<discovery::TransportAction> next_dns();
     std::optional<LogRecord> next_log();
     std::optional<std::string> next_key_log();
+    /// What must survive a restart; only with Options::keep_state.
+    std::optional<store::Action> next_store();
 
     /// Other rooms' commands (neighbours, snapshots) pass here too, so that a worker's
     /// commands are one row of numbers. Returns the command's number.
@@ -85,6 +90,8 @@ class Gateway {
     std::vector<ConnectionView> connections(Time now) const;
     std::vector<ClassView> classes() const;
     std::vector<CounterView> counters() const;
+    /// Peers that have not answered yet after shutdown().
+    std::size_t num_ike_sas() const;
     ExplainView explain(const Pair& pair, Time now) const;
 
   private:

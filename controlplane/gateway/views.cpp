@@ -252,11 +252,18 @@ std::vector<CounterView> Gateway::counters() const {
     all.push_back({"ike cookies sent", e.cookies_sent});
     all.push_back({"ike half-open dropped", e.half_open_dropped});
     all.push_back({"ike half-open expired", e.half_open_expired});
+    all.push_back({"ike verifications put off", e.verifications_put_off});
+    all.push_back({"ike unknown SPIs answered", e.invalid_spi_answered});
+    all.push_back({"ike SAs that gave way", e.channels_ousted});
+    all.push_back({"ike SAs refused", e.channels_refused});
+    all.push_back({"ike repeated answers dropped", e.lingering_dropped});
+    all.push_back({"ike notices suppressed", e.notices_suppressed});
     all.push_back({"ike events without a row", e.num_refused});
     all.push_back({"selector mismatches", m.selector_mismatches});
     all.push_back({"stale worker events", m.stale_events});
     all.push_back({"sa pairs without slot", m.no_slot});
     all.push_back({"log records lost", m.logs_lost});
+    all.push_back({"state records lost", m.stores_lost});
     return all;
 }
 

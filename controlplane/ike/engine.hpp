@@ -62,6 +62,19 @@ struct Initiate {
     /// Send INITIAL_CONTACT: the peer is known to hold SAs of a former life of ours
     /// (RFC 7296 §2.4). The engine itself sends it after a peer died (k.dead).
     bool initial_contact = false;
+    bool configured = false;  // a peer of the configuration: INITIAL_CONTACT is not for it
+};
+
+/// Tell a peer of a former life that the SAs of then are void: INITIAL_CONTACT on an IKE
+/// SA without a child (RFC 6023), which then is a channel like others. Where the peer
+/// does not take that, its next exchange with us carries it. Ends with GreetEnded.
+struct Greet {
+    Identity own;  // as it was then
+    Identity peer;
+    Address local;
+    Address remote;
+    std::vector<PublicKey> keys;
+    Verdict verdict = Verdict::indeterminate;
 };
 
 // ---- events ------------------------------------------------------------------
@@ -153,6 +166,36 @@ struct RekeyFailed {
     std::string detail;
 };
 
+/// An IKE SA with this peer is established, or (PeerForgotten) the last one has ended so
+/// that the peer knows it: what has to survive a crash. Not of configured peers, nor
+/// under a name of ours, which other gateways may share.
+struct PeerKnown {
+    Identity own;
+    Identity peer;
+    Address local;
+    Address remote;
+    Verdict verdict = Verdict::indeterminate;
+};
+struct PeerForgotten {
+    Identity own;
+    Identity peer;
+};
+struct GreetEnded {
+    Identity peer;
+    Address remote;
+    bool established = false;
+    std::string detail;  // why not
+};
+
+/// The IKE SA was rekeyed: time to see whether the peer's key is still published (k.key-gone).
+struct IkeRekeyed {
+    IkeSaId sa = 0;
+    Identity peer;
+    Address remote;
+    PublicKey key;  // the one that verified when it was made
+    Verdict verdict = Verdict::indeterminate;
+};
+
 /// For the log: a peer's malformed or refused message names peer and field.
 struct Notice {
     enum class Level : std::uint8_t { info, warning, security };
@@ -166,8 +209,9 @@ struct KeyLog {
     std::string line;
 };
 
-using IkeEvent = std::variant<SendDatagram, WantPeerKeys, WantAuthorization, InstallChild, ChildGone,
-                              InitiateFailed, RekeyFailed, Notice, KeyLog>;
+using IkeEvent =
+    std::variant<SendDatagram, WantPeerKeys, WantAuthorization, InstallChild, ChildGone, InitiateFailed,
+                 RekeyFailed, PeerKnown, PeerForgotten, GreetEnded, IkeRekeyed, Notice, KeyLog>;
 
 // ---- injected parts ------------------------------------------------------------
 
@@ -201,6 +245,7 @@ enum class SignatureForm : std::uint8_t { automatic, rsa_method_1, pss };
 struct Settings {
     config::Ike ike;
     config::Timers timers;
+    config::Limits limits;
     std::vector<Address> identities;  // our outside addresses
     bool key_log = false;
     SignatureForm signature_form = SignatureForm::automatic;
@@ -218,6 +263,11 @@ struct Counters {
     std::uint64_t cookies_sent = 0;
     std::uint64_t half_open_dropped = 0;  // over a bound that a cookie does not lift
     std::uint64_t half_open_expired = 0;
+    std::uint64_t verifications_put_off = 0;  // limits.verifications, -per-source: the peer asks again
+    std::uint64_t invalid_spi_answered = 0;   // INVALID_IKE_SPI sent
+    std::uint64_t channels_ousted = 0;        // childless, for newer ones (limits.ike-sas, -per-peer)
+    std::uint64_t channels_refused = 0;       // nobody could give way
+    std::uint64_t lingering_dropped = 0;      // ended IKE SAs that repeat their answer no more
     std::uint64_t notices_suppressed = 0;
     std::uint64_t num_refused = 0;                  // sum of the following
     std::map<std::string, std::uint64_t> refusals;  // "state/event" without a row
@@ -250,14 +300,20 @@ class Engine {
     void initiate(const Initiate& request, Time now);
     /// The connection is not interested any more; the exchange may still finish.
     void forget(ConnectionId connection);
+    /// Our next exchange with this peer carries INITIAL_CONTACT: it may hold SAs of a
+    /// former life of ours. greet() does not wait for a next one.
+    void expect_stale(const Identity& own, const Identity& peer);
+    void greet(const Greet& request, Time now);
 
     /// payload: without the non-ESP marker.
     void on_datagram(const Endpoint& local, const Endpoint& remote, ByteView payload, Time now);
     void on_timer(Time now);
     Time next_deadline() const;
 
-    /// Answer to WantPeerKeys; no keys: AUTHENTICATION_FAILED (r.nokey).
-    void peer_keys(IkeSaId sa, std::vector<PublicKey> keys, Verdict verdict, Time now);
+    /// Answer to WantPeerKeys; no keys: AUTHENTICATION_FAILED (r.nokey). configured: they
+    /// come from the configuration (r.configured).
+    void peer_keys(IkeSaId sa, std::vector<PublicKey> keys, Verdict verdict, Time now,
+                   bool configured = false);
     /// Answer to WantAuthorization; refused: TS_UNACCEPTABLE, the IKE SA stays.
     void authorize(ChildId child, bool allowed, Time now);
     /// Answer to InstallChild.
@@ -273,6 +329,10 @@ class Engine {
 
     std::optional<IkeEvent> next_event();
     std::vector<IkeSaStatus> status() const;
+    /// IKE SAs that are more than a repeated answer.
+    std::size_t num_alive() const;
+    /// How often each row of the machines was taken, in the order of docs/states.md.
+    std::vector<std::uint64_t> rows_taken() const;
     const Counters& counters() const;
 
   private:

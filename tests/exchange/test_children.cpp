@@ -603,8 +603,8 @@ TEST_CASE("an initiator accepts exactly the pair that it asked for", "[exchange]
     using wire::TrafficSelector;
     Pairing p;
     v2::Core core(Settings{}, key_a(), p.a.random, p.a.spis, p.a.pool);
-    v2::IkeSa& sa = core.make_sa(p.world.now);
-    v2::Child& child = core.make_child(sa, p.pair);
+    v2::IkeSa& sa = core.make_sa({}, {}, p.world.now);
+    v2::Child& child = core.make_child(sa, p.pair, 0);
     child.first = child.initiator = true;
     child.offer = wire::offer_esp(config::Ike{}, 0x1234, false);
     const auto chosen = wire::choose_esp(child.offer, config::Ike{}, std::nullopt, true, 0x5678);

@@ -117,8 +117,9 @@ TEST_CASE("a flood of IKE_SA_INIT meets cookies, not state", "[exchange]") {
     CHECK(p.b.engine->counters().half_open_expired == 128);
 }
 
-TEST_CASE("an authenticated peer opens channels up to a bound, which their ends lift", "[exchange]") {
-    Pairing p;
+TEST_CASE("one source opens channels up to a bound, which their ends lift", "[exchange]") {
+    const auto many = [](Settings& s) { s.limits.ike_sas_per_peer = 4096; };
+    Pairing p(many, many);
     p.world.narrate = false;
     for (ConnectionId i = 1; i <= 257; ++i) {
         p.a.initiate(p.b, p.pair, i, Verdict::secure, true);
@@ -515,6 +516,7 @@ TEST_CASE("malformed messages are refused with a notice that names the peer, and
     p.world.run();
     CHECK(p.a.live.size() == 1);
     // And of what is encrypted: every bit matters.
+    const auto told_before = p.b.engine->counters().invalid_spi_answered;
     p.a.engine->check_liveness(p.a.live.begin()->first, p.world.now);
     const Datagram alive = p.world.take();
     for (std::size_t at = 0; at < alive.bytes.size(); ++at) {
@@ -522,7 +524,12 @@ TEST_CASE("malformed messages are refused with a notice that names the peer, and
         bent.bytes[at] ^= 0x01;
         p.world.hand_over(bent);
     }
-    CHECK(p.world.wire.empty());
+    // Where a bent SPI makes it a stranger's request the sender is told so: unprotected,
+    // and rate-limited.
+    CHECK(p.world.wire.size() == p.b.engine->counters().invalid_spi_answered - told_before);
+    CHECK(p.world.wire.size() <= 20);
+    for (const Datagram& told : p.world.wire) CHECK(told.bytes.size() == 36);  // header and one notify
+    p.world.wire.clear();
     p.world.hand_over(alive);
     CHECK(p.world.wire.size() == 1);
 }

@@ -63,7 +63,8 @@ bool Peer::drain() {
             world.wire.push_back(std::move(datagram));
         } else if (auto* keys = std::get_if<WantPeerKeys>(&*event)) {
             wanted_keys.push_back(*keys);
-            if (answer_keys) engine->peer_keys(keys->sa, dns[keys->peer], Verdict::secure, world.now);
+            if (answer_keys)
+                engine->peer_keys(keys->sa, dns[keys->peer], Verdict::secure, world.now, configured);
         } else if (auto* want = std::get_if<WantAuthorization>(&*event)) {
             wanted_authorization.push_back(*want);
             const bool self = want->peer == Identity::of(want->pair.source);
@@ -87,6 +88,14 @@ bool Peer::drain() {
             rekey_failed.push_back(*rekey);
         } else if (auto* notice = std::get_if<Notice>(&*event)) {
             notices.push_back(*notice);
+        } else if (auto* met = std::get_if<PeerKnown>(&*event)) {
+            known.push_back(*met);
+        } else if (auto* left = std::get_if<PeerForgotten>(&*event)) {
+            forgotten.push_back(*left);
+        } else if (auto* greeting = std::get_if<GreetEnded>(&*event)) {
+            greeted.push_back(*greeting);
+        } else if (auto* renewed = std::get_if<IkeRekeyed>(&*event)) {
+            ike_rekeyed.push_back(*renewed);
         } else if (auto* line = std::get_if<KeyLog>(&*event)) {
             key_log.push_back(line->line);
         }

@@ -25,13 +25,15 @@ class SteppedPool final : public CryptoPool {
   public:
     void submit(Job job) override { jobs_.push_back(std::move(job)); }
     bool run(Time now) {
-        if (jobs_.empty()) return false;
+        if (jobs_.empty() || paused) return false;
         Job job = std::move(jobs_.front());
         jobs_.pop_front();
         job.work();
         job.done(now);
         return true;
     }
+
+    bool paused = false;
 
   private:
     std::deque<Job> jobs_;
@@ -79,6 +81,7 @@ class Peer {
     std::map<Identity, std::vector<PublicKey>> dns;
     std::map<std::pair<Identity, Address>, bool> delegations;  // identity may speak for the host
     bool answer_keys = true, answer_authorization = true, install = true;
+    bool configured = false;  // the keys that it answers with are of the configuration
 
     // What came out.
     std::vector<InstallChild> installed;
@@ -88,6 +91,10 @@ class Peer {
     std::vector<RekeyFailed> rekey_failed;
     std::vector<Notice> notices;
     std::vector<std::string> key_log;
+    std::vector<PeerKnown> known;  // with what survives a crash
+    std::vector<PeerForgotten> forgotten;
+    std::vector<GreetEnded> greeted;
+    std::vector<IkeRekeyed> ike_rekeyed;
     std::vector<WantPeerKeys> wanted_keys;
     std::vector<WantAuthorization> wanted_authorization;
 

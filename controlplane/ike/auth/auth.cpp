@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ike/crypto/recover.hpp"
+
 namespace oegate::ike {
 namespace {
 
@@ -19,12 +21,9 @@ Result<SignatureScheme, AuthError> verify_scheme(const PublicKey& key, const Sig
 
 Result<SignatureScheme, AuthError> verify_method_1(const PublicKey& key, ByteView octets,
                                                    ByteView signature) {
-    Result<SignatureScheme, AuthError> result = fail(AuthError::signature);
-    for (HashId hash : {HashId::sha1, HashId::sha2_256, HashId::sha2_384, HashId::sha2_512}) {
-        result = verify_scheme(key, {hash, RsaPadding::pkcs1_v1_5, 0}, octets, signature);
-        if (result || result.error() == AuthError::key) break;
-    }
-    return result;
+    const auto hash = verify_by_recovery(key, octets, signature);
+    if (hash) return SignatureScheme{*hash, RsaPadding::pkcs1_v1_5, 0};
+    return fail(hash.error() == CryptoError::key_unusable ? AuthError::key : AuthError::signature);
 }
 
 /// RFC 7427 §3: length byte, AlgorithmIdentifier, signature.

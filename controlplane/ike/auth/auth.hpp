@@ -44,8 +44,8 @@ enum class AuthError : std::uint8_t {
 };
 std::string_view to_text(AuthError);
 
-/// The scheme that verified. Method 1 is tried with SHA-1 and SHA-2 (RFC 7296 §3.8
-/// leaves the hash to the signer; the DigestInfo in the signature says which).
+/// The scheme that verified. One RSA operation: method 14 names its hash, and with method
+/// 1 (RFC 7296 §3.8 leaves the hash to the signer) the signature says it: SHA-1 or SHA-2.
 Result<SignatureScheme, AuthError> verify_auth(const PublicKey& key, const wire::Authentication& auth,
                                                ByteView octets);
 

@@ -10,6 +10,7 @@
 #include "base/cursor.hpp"
 #include "ike/crypto/openssl.hpp"
 #include "ike/crypto/private_key.hpp"
+#include "ike/crypto/recover.hpp"
 
 namespace oegate::ike {
 namespace {
@@ -124,6 +125,7 @@ Result<void, CryptoError> verify(const PublicKey& key, HashId hash, RsaPadding p
     if (!md) return fail(CryptoError::hash_unknown);
     const auto parts = key.algorithm == PublicKey::Algorithm::rsa ? split(key.data) : std::nullopt;
     if (!parts || !usable(*parts) || pss_salt_len > kMaxRsaBits / 8) return fail(CryptoError::key_unusable);
+    if (signature.size() != parts->modulus.size()) return fail(CryptoError::signature);  // costs nothing
     const PkeyPtr pkey = public_pkey(*parts);
     DigestContextPtr context(EVP_MD_CTX_new());
     EVP_PKEY_CTX* verifying = nullptr;  // belongs to context
@@ -134,6 +136,49 @@ Result<void, CryptoError> verify(const PublicKey& key, HashId hash, RsaPadding p
         1)
         return fail(CryptoError::signature);
     return {};
+}
+
+namespace {
+
+struct DigestPrefix {
+    HashId hash;
+    std::string_view der;  // of DigestInfo, RFC 8017 §9.2 note 1
+};
+using namespace std::string_view_literals;
+constexpr DigestPrefix kDigestPrefixes[] = {
+    {HashId::sha2_256, "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"sv},
+    {HashId::sha1, "\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14"sv},
+    {HashId::sha2_384, "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30"sv},
+    {HashId::sha2_512, "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"sv},
+};
+
+}  // namespace
+
+Result<HashId, CryptoError> verify_by_recovery(const PublicKey& key, ByteView message, ByteView signature) {
+    const auto parts = key.algorithm == PublicKey::Algorithm::rsa ? split(key.data) : std::nullopt;
+    if (!parts || !usable(*parts)) return fail(CryptoError::key_unusable);
+    if (signature.size() != parts->modulus.size()) return fail(CryptoError::signature);
+    const PkeyPtr pkey = public_pkey(*parts);
+    const PkeyContextPtr context(pkey ? EVP_PKEY_CTX_new(pkey.get(), nullptr) : nullptr);
+    Bytes recovered(parts->modulus.size());
+    std::size_t len = recovered.size();
+    if (!context || EVP_PKEY_verify_recover_init(context.get()) <= 0 ||
+        EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) <= 0)
+        return fail(CryptoError::library);
+    if (EVP_PKEY_verify_recover(context.get(), recovered.data(), &len, signature.data(), signature.size()) <=
+        0)
+        return fail(CryptoError::signature);
+    recovered.resize(len);
+    for (const DigestPrefix& prefix : kDigestPrefixes) {
+        const EVP_MD* md = digest_of(prefix.hash);
+        Bytes expected(prefix.der.begin(), prefix.der.end());
+        const std::size_t at = expected.size();
+        expected.resize(at + static_cast<std::size_t>(EVP_MD_get_size(md)));
+        if (EVP_Digest(message.data(), message.size(), expected.data() + at, nullptr, md, nullptr) <= 0)
+            return fail(CryptoError::library);
+        if (recovered == expected) return prefix.hash;
+    }
+    return fail(CryptoError::signature);
 }
 
 unsigned rsa_bits(const PublicKey& key) {

@@ -16,26 +16,31 @@ namespace {
 /// Never by address alone: identity, key and verdict too.
 bool usable_channel(const IkeSa& sa, const Initiate& request) {
     return sa.state == SaState::established && sa.local.address == request.local &&
-           sa.remote.address == request.gateway && sa.peer == request.peer && sa.verdict == request.verdict &&
+           sa.remote.address == request.gateway && sa.verdict == request.verdict &&
+           sa.configured == request.configured &&
+           (sa.peer == request.peer ||
+            std::find(request.also.begin(), request.also.end(), sa.peer) != request.also.end()) &&
            std::find(request.keys.begin(), request.keys.end(), sa.peer_key) != request.keys.end();
 }
 
 IkeSa* find_channel_for(Core& core, const Initiate& request) {
     IkeSa* best = nullptr;
-    core.for_each([&](IkeSa& sa) {
+    for (const Serial serial : core.sas_with(request.gateway)) {
+        IkeSa* sa = core.find(serial);
         // The newest: the others are on their way out.
-        if (usable_channel(sa, request) && (best == nullptr || sa.established_at >= best->established_at))
-            best = &sa;
-    });
+        if (sa != nullptr && usable_channel(*sa, request) &&
+            (best == nullptr || sa->established_at >= best->established_at))
+            best = sa;
+    }
     return best;
 }
 
 bool exchange_under_way(Core& core, const Address& local, const Address& gateway) {
-    bool found = false;
-    core.for_each([&](IkeSa& sa) {
-        found |= sa.counted_exchange && sa.local.address == local && sa.remote.address == gateway;
+    const auto serials = core.sas_with(gateway);
+    return std::any_of(serials.begin(), serials.end(), [&](Serial serial) {
+        const IkeSa* sa = core.find(serial);
+        return sa != nullptr && sa->counted_exchange && sa->local.address == local;
     });
-    return found;
 }
 
 void fail_request(Core& core, const Initiate& request, Failure failure, std::string detail) {
@@ -50,112 +55,97 @@ void initiate(Core& core, const Initiate& request, Time deadline, Time now) {
         if (IkeSa* sa = find_channel_for(core, request)) {
             Turn turn{core, *sa, now};
             Child& child = queue_child(turn, request.pair, request.connection, std::nullopt);
-            child.deadline = deadline;
+            core.set_deadline(child, deadline);
             return;
         }
     }
     if (exchange_under_way(core, request.local, request.gateway)) {
-        core.waiting[request.gateway].push_back({request, deadline});
+        core.waiting.add({request, deadline});
         return;
     }
-    const auto silent = core.silent_until.find(request.gateway);
-    if (silent != core.silent_until.end()) {
-        if (silent->second > now)
-            return fail_request(
-                core, request, Failure::silence,
-                fmt::format("{} did not answer another pair a moment ago", request.gateway.text()));
-        core.silent_until.erase(silent);
-    }
+    if (core.silent.has(request.gateway, now))
+        return fail_request(
+            core, request, Failure::silence,
+            fmt::format("{} did not answer another pair a moment ago", request.gateway.text()));
     if (core.num_exchanges >= core.settings.ike.max_exchanges)
         return fail_request(
             core, request, Failure::too_many,
             fmt::format("{} exchanges are under way; see ike.max_exchanges", core.num_exchanges));
+    if (!core.has_room(request.peer))
+        return fail_request(core, request, Failure::too_many,
+                            fmt::format("no room for another IKE SA with {}; see limits.ike-sas and "
+                                        "limits.ike-sas-per-peer",
+                                        request.peer.text()));
     start_ike_sa_init(core, request, deadline, now);
 }
 
+void greet(Core& core, const Greet& request, Time now) {
+    const auto skip = [&](std::string why) {
+        core.emit(GreetEnded{request.peer, request.remote, false, std::move(why)});
+    };
+    core.lose_peer(request.own, request.peer);
+    if (core.shutting_down) return skip("shutting down");
+    if (!core.channels_of(request.peer).empty()) return skip("it has come itself");
+    if (exchange_under_way(core, request.local, request.remote) || core.silent.has(request.remote, now) ||
+        core.num_exchanges >= core.settings.ike.max_exchanges || !core.has_room(request.peer))
+        return skip("other exchanges come first");
+    start_greeting(core, request, now);
+}
+
 void serve_waiting(Core& core, const Address& gateway, Time now) {
-    const auto found = core.waiting.find(gateway);
-    if (found == core.waiting.end()) return;
-    const auto queue = std::move(found->second);
-    core.waiting.erase(found);
-    for (const Waiting& item : queue) {
-        Initiate request = item.request;
-        request.fresh = false;  // whatever channel there is now is fresh
-        initiate(core, request, item.deadline, now);
+    for (Waiting& item : core.waiting.take(gateway)) {
+        item.request.fresh = false;  // whatever channel there is now is fresh
+        initiate(core, item.request, item.deadline, now);
     }
 }
 
 void fail_waiting(Core& core, const IkeSa& sa, Failure failure, const std::string& detail, Time now) {
-    const auto found = core.waiting.find(sa.remote.address);
-    if (found == core.waiting.end()) return;
     const bool whole_gateway = failure == Failure::silence || failure == Failure::no_proposal;
-    std::deque<Waiting> others;
-    for (Waiting& item : std::exchange(found->second, {})) {
+    for (Waiting& item : core.waiting.take(sa.remote.address)) {
         const bool same_cause =
             whole_gateway || (item.request.peer == sa.peer && item.request.keys == sa.candidates &&
                               item.request.local == sa.local.address);
         if (same_cause)
             fail_request(core, item.request, failure, detail);
         else
-            others.push_back(std::move(item));
+            core.waiting.add(std::move(item));
     }
-    core.waiting[sa.remote.address] = std::move(others);
     serve_waiting(core, sa.remote.address, now);
 }
 
 void expire_waiting(Core& core, Time now) {
-    for (auto at = core.waiting.begin(); at != core.waiting.end();) {
-        std::erase_if(at->second, [&](const Waiting& item) {
-            if (item.deadline > now) return false;
-            fail_request(core, item.request, Failure::silence,
-                         fmt::format("the exchange with {} took too long", at->first.text()));
-            return true;
-        });
-        at = at->second.empty() ? core.waiting.erase(at) : std::next(at);
-    }
-    std::erase_if(core.silent_until, [&](const auto& entry) { return entry.second <= now; });
+    for (const Waiting& item : core.waiting.take_due(now))
+        fail_request(core, item.request, Failure::silence,
+                     fmt::format("the exchange with {} took too long", item.request.gateway.text()));
+    core.silent.expire(now);
 }
 
-Time first_waiting_deadline(const Core& core) {
-    Time first = kNever;
-    for (const auto& [gateway, queue] : core.waiting)
-        for (const Waiting& item : queue) first = std::min(first, item.deadline);
-    return first;
+namespace {
+
+/// The exchange that this child rides on, or the child alone.
+void forget(Core& core, Child& child, Time now) {
+    IkeSa* sa = core.find(child.sa);
+    if (sa == nullptr) return;
+    Turn turn{core, *sa, now};
+    child.failure_reported = true;  // nobody listens
+    if (child.state == ChildState::waiting) {
+        core.raise(turn, child, ChildEvent::close_asked);
+    } else if (child.first && (sa->state == SaState::pairing || sa->state == SaState::init_sent)) {
+        // Nothing that the peer would have to be told of: others may go ahead.
+        const Address gateway = sa->remote.address;
+        core.bury(child);
+        core.bury(*sa);
+        serve_waiting(core, gateway, now);
+    }
 }
+
+}  // namespace
 
 void forget(Core& core, ConnectionId connection, Time now) {
-    for (auto at = core.waiting.begin(); at != core.waiting.end();) {
-        std::erase_if(at->second, [&](const Waiting& item) { return item.request.connection == connection; });
-        at = at->second.empty() ? core.waiting.erase(at) : std::next(at);
-    }
-    std::vector<Serial> affected;
-    core.for_each([&](IkeSa& sa) {
-        for (const ChildId id : sa.children) {
-            const Child* child = core.find_child(id);
-            if (child != nullptr && child->connection == connection && child->initiator && !child->announced)
-                affected.push_back(sa.serial);
-        }
-    });
-    for (const Serial serial : affected) {
-        IkeSa* sa = core.find(serial);
-        if (sa == nullptr) continue;
-        Turn turn{core, *sa, now};
-        for (const ChildId id : std::vector<ChildId>(sa->children)) {
-            Child* child = core.find_child(id);
-            if (child == nullptr || child->connection != connection || !child->initiator || child->announced)
-                continue;
-            child->failure_reported = true;  // nobody listens
-            if (child->state == ChildState::waiting) {
-                core.raise(turn, *child, ChildEvent::close_asked);
-            } else if (child->first && (sa->state == SaState::pairing || sa->state == SaState::init_sent)) {
-                // Nothing that the peer would have to be told of: others may go ahead.
-                const Address gateway = sa->remote.address;
-                core.bury(*child);
-                core.bury(*sa);
-                serve_waiting(core, gateway, now);
-                break;
-            }
-        }
+    core.waiting.take(connection);
+    for (const ChildId id : core.children_for(connection)) {
+        Child* child = core.find_child(id);
+        if (child != nullptr && child->initiator && !child->announced) forget(core, *child, now);
     }
 }
 

@@ -9,6 +9,7 @@ namespace oegate::ike::v2 {
 
 /// deadline: when the gateway timer of this request runs out.
 void initiate(Core& core, const Initiate& request, Time deadline, Time now);
+void greet(Core& core, const Greet& request, Time now);
 void forget(Core& core, ConnectionId connection, Time now);
 /// An exchange with this gateway is over: who waited is looked at again.
 void serve_waiting(Core& core, const Address& gateway, Time now);
@@ -16,6 +17,5 @@ void serve_waiting(Core& core, const Address& gateway, Time now);
 void fail_waiting(Core& core, const IkeSa& sa, Failure failure, const std::string& detail, Time now);
 /// Those whose gateway timer ran out while they waited.
 void expire_waiting(Core& core, Time now);
-Time first_waiting_deadline(const Core& core);
 
 }  // namespace oegate::ike::v2

@@ -49,20 +49,21 @@ UdpPorts udp_of(const IkeSa& sa) {
     return sa.nat ? UdpPorts{kNatT, sa.remote.port == 500 ? kNatT : sa.remote.port} : UdpPorts{};
 }
 
-void forget_negotiation(Child& child) {
+void forget_negotiation(Core& core, Child& child) {
     child.dh.reset();
     child.offer = {};
     child.answer = {};
     child.peer_public.clear();
     child.g_ir = Secret();
-    child.deadline = kNever;
+    core.set_deadline(child, kNever);
 }
 
 /// A delete that says: replaced by another child of the same pair.
 bool has_other_of_pair(Core& core, const IkeSa& sa, const Child& child) {
-    return std::any_of(sa.children.begin(), sa.children.end(), [&](ChildId id) {
+    const auto same_pair = sa.children.of_pair(child.pair);
+    return std::any_of(same_pair.begin(), same_pair.end(), [&](ChildId id) {
         const Child* other = core.find_child(id);
-        return other != nullptr && other != &child && other->pair == child.pair && other->announced &&
+        return other != nullptr && other != &child && other->announced &&
                other->state != ChildState::closing && other->state != ChildState::replaced;
     });
 }
@@ -107,7 +108,7 @@ ChildEvent judge_answer(Turn& turn, Child& child, const wire::Payloads& payloads
         return ChildEvent::unacceptable;
     }
     child.suite = choice->suite;
-    child.spi_out = choice->spi;
+    turn.core.set_spi_out(child, choice->spi);
     const auto* ts_i = payloads.ts(wire::PayloadType::ts_i);
     const auto* ts_r = payloads.ts(wire::PayloadType::ts_r);
     if (!is_exactly(ts_i, child.pair.source) || !is_exactly(ts_r, child.pair.destination)) {
@@ -158,7 +159,7 @@ wire::NotifyType accept_offer(Turn& turn, Child& child) {
         return wire::NotifyType::no_proposal_chosen;
     }
     child.suite = choice->suite;
-    child.spi_out = choice->spi;
+    turn.core.set_spi_out(child, choice->spi);
     child.answer = choice->answer;
     if (child.suite.group && (!group || *child.suite.group != child.group))
         return wire::NotifyType::invalid_ke_payload;
@@ -166,7 +167,7 @@ wire::NotifyType accept_offer(Turn& turn, Child& child) {
 }
 
 void ask_authorization(Turn& turn, Child& child) {
-    child.state = ChildState::asking;
+    turn.core.set_state(child, ChildState::asking);
     if (child.replaces) {  // the pair was authorized when its first child was made
         turn.core.raise(turn, child, ChildEvent::authorized);
         return;
@@ -267,7 +268,7 @@ void settle(Turn& turn) {
         turn.core.raise(turn, SaEvent::child_settled);
     else
         answer_child(turn, child);
-    forget_negotiation(child);
+    forget_negotiation(turn.core, child);
     if (!child.replaces) return;
     if (Child* old = turn.core.find_child(*child.replaces))
         turn.core.raise(turn, *old, ChildEvent::rekeyed_by_peer);
@@ -310,7 +311,7 @@ void refuse_crypto(Turn& turn) {
 
 void become_live(Turn& turn) {
     Child& child = *turn.child;
-    forget_negotiation(child);
+    forget_negotiation(turn.core, child);
     if (!child.replaces) return;
     Child* old = turn.core.find_child(*child.replaces);
     if (old == nullptr) return;
@@ -356,7 +357,7 @@ void cancel(Turn& turn) {
 
 void queue_delete(Turn& turn) {
     Child& child = *turn.child;
-    forget_negotiation(child);
+    forget_negotiation(turn.core, child);
     const bool lost_collision = child.replaces && !child.unwanted;
     if (!child.close_reason)
         child.close_reason = lost_collision ? ChildGone::Reason::rekeyed : ChildGone::Reason::deleted_by_us;

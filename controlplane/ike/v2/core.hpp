@@ -10,8 +10,10 @@
 #include <unordered_map>
 
 #include "ike/crypto/cookie.hpp"
+#include "ike/v2/budget.hpp"
 #include "ike/v2/ike_sa.hpp"
 #include "ike/v2/machine.hpp"
+#include "ike/v2/waiting.hpp"
 
 namespace oegate::ike::v2 {
 
@@ -30,19 +32,17 @@ struct Turn {
     ChildGone::Reason reason = ChildGone::Reason::ike_gone;  // of children, when an IKE SA ends
 };
 
+/// The only place where a row changes a state; counts how often each row was taken.
+void enter_state(Turn& turn, IkeSa& sa, SaState to, std::size_t row);
+void enter_state(Turn& turn, Child& child, ChildState to, std::size_t row);
+
 using SaRow = Row<SaState, SaEvent, Turn>;
 using ChildRow = Row<ChildState, ChildEvent, Turn>;
 
-/// A pair that waits until somebody else's IKE_SA_INIT with its gateway is over.
-struct Waiting {
-    Initiate request;
-    Time deadline{};
-};
-
-/// Established IKE SAs that others have opened, of one /32 or /64 and in total: a key
-/// in DNS is cheap, so who is authenticated is bounded like everybody.
+/// Established IKE SAs that others have opened, of one /32 or /64: a key in DNS is
+/// cheap, so who is authenticated is bounded like everybody. (limits.ike-sas bounds
+/// them in total, limits.ike-sas-per-peer those of one identity.)
 inline constexpr unsigned kMaxChannelsPerSource = 256;
-inline constexpr unsigned kMaxChannels = 65536;
 /// Children that one /32 or /64 has made, over all its channels: who keys every address
 /// of a network uses up his own budget, not the inbound SAs of all.
 inline constexpr unsigned kMaxChildrenPerSource = 2048;
@@ -62,17 +62,27 @@ class Core {
     bool shutting_down = false;
     Time last_now{};  // of the last call that said so
 
-    // ---- tables
-    IkeSa& make_sa(Time now);
+    // ---- tables (tables.cpp)
+    IkeSa& make_sa(const Endpoint& local, const Endpoint& remote, Time now);
     /// nullptr when it is gone.
     IkeSa* find(Serial serial);
     IkeSa* find_by_spi(std::uint64_t own_spi);
     IkeSa* find_channel(IkeSaId channel);
-    Child& make_child(IkeSa& sa, const Pair& pair);
+    std::vector<Serial> sas_with(const Address& remote) const;
+    /// Established ones, the oldest first.
+    std::vector<Serial> channels_of(const Identity& peer) const;
+    /// Those that do more than repeat an answer.
+    std::size_t num_alive() const;
+    Child& make_child(IkeSa& sa, const Pair& pair, ConnectionId connection);
     Child* find_child(ChildId id);
+    std::vector<ChildId> children_for(ConnectionId connection) const;
     /// A child of this IKE SA by the SPI that the peer receives on.
     Child* child_by_spi_out(const IkeSa& sa, std::uint32_t spi_out);
-    Child* child_by_spi_in(const IkeSa& sa, std::uint32_t spi_in);
+    void set_spi_out(Child& child, std::uint32_t spi_out);
+    void set_deadline(Child& child, Time deadline);
+    void set_state(Child& child, ChildState state);
+    /// Children, their indices and what waits go over to a successor.
+    void move_children(IkeSa& from, IkeSa& to);
     /// A random SPI that no IKE SA has; the index knows it from now on.
     std::uint64_t draw_spi(Serial serial);
     /// The successor inherits the public handle.
@@ -85,6 +95,8 @@ class Core {
     // ---- the outside
     void emit(IkeEvent event) { events_.push_back(std::move(event)); }
     std::optional<IkeEvent> next_event();
+    /// Would notice() say anything now? For places where a flood must not even cost the text.
+    bool may_notice(Time now);
     /// Rate-limited: a flood of bad messages must not become a flood of log lines.
     void notice(Notice::Level level, const Endpoint& remote, std::string text, Time now);
     /// work runs in the pool on copies only; done runs with the IKE SA if it is
@@ -92,9 +104,12 @@ class Core {
     void submit(Serial serial, std::function<void()> work, std::function<void(IkeSa&, Time)> done);
     /// Our identity on this local address.
     Identity own_identity(const Address& local) const;
+    /// The one that we initiate with: ike.name, if there is one.
+    Identity own_name(const Address& local) const;
     bool is_own_identity(const Identity& identity) const;
 
     // ---- machines
+    std::vector<std::uint64_t> sa_rows_taken, child_rows_taken;  // in the order of rows.hpp
     /// Raises an event. No row: counted and reported under the name of the event.
     bool raise(Turn& turn, SaEvent event);
     bool raise(Turn& turn, Child& child, ChildEvent event);
@@ -107,13 +122,23 @@ class Core {
     void finish();
     void touch(const IkeSa& sa) { touched_.insert(sa.serial); }
 
-    // ---- half-open bounds and IKE_SA_INIT repetitions
+    // ---- bounds (bounds.cpp)
     using InitKey = std::tuple<Endpoint, std::uint64_t, Bytes>;  // remote, SPIi, Ni
-    std::map<InitKey, Serial> init_requests;
+    std::map<InitKey, Serial> init_requests;                     // repetitions of IKE_SA_INIT
     void enter_half_open(IkeSa& sa);
     void leave_half_open(IkeSa& sa);
+    /// It is established: the peer is known to have an IKE SA with us.
     void enter_channel(IkeSa& sa);
     void leave_channel(IkeSa& sa);
+    /// May this peer have one channel more, when the oldest without children gives way?
+    bool has_room(const Identity& peer) const;
+    /// Lets one give way, if one must.
+    void make_room(const IkeSa& newcomer, Time now);
+    /// Has ended, and only repeats its last answer until then; a bounded number does.
+    void linger(IkeSa& sa, Time until);
+    bool may_verify(const Address& remote) const;
+    /// A place in the budget of verifications, until the last copy goes.
+    std::shared_ptr<void> enter_verification(const Address& remote);
     bool too_many_children(const IkeSa& sa) const;
     void enter_child(const IkeSa& sa, Child& child);
     void leave_child(Child& child);
@@ -121,34 +146,45 @@ class Core {
     bool overfull(const Address& remote) const;
 
     // ---- channels (channels.cpp)
-    std::map<Address, std::deque<Waiting>> waiting;      // by gateway
-    std::map<Address, Time> silent_until;                // g.silence, remembered
+    WaitingRoom waiting;
+    SilentGateways silent;
     std::set<std::pair<Identity, Identity>> lost_peers;  // own, peer: INITIAL_CONTACT is due
-    unsigned num_exchanges = 0;                          // as initiator, not yet authenticated
+    /// The peer may hold SAs that we have not any more; bounded.
+    void lose_peer(const Identity& own, const Identity& peer);
+    /// Nobody shares this identity of ours: INITIAL_CONTACT speaks for us alone (RFC 7296 §2.4).
+    static bool ours_alone(const Identity& own) { return own.kind == Identity::Kind::address; }
+    TokenBucket unknown_spi_answers{20, 100ms};
+    unsigned num_exchanges = 0;  // as initiator, not yet authenticated
     void enter_exchange(IkeSa& sa);
     void leave_exchange(IkeSa& sa);
 
   private:
+    void unlist(IkeSa& sa);
+    void unlist(Child& child);
+
     std::deque<IkeEvent> events_;
     CryptoPool& pool_;
     std::map<Serial, std::unique_ptr<IkeSa>> sas_;
     std::map<ChildId, std::unique_ptr<Child>> children_;
     std::unordered_map<std::uint64_t, Serial> by_spi_;
     std::unordered_map<IkeSaId, Serial> by_channel_;
+    std::set<std::pair<Address, Serial>> by_remote_;
+    std::set<std::tuple<Identity, Time, Serial>> by_peer_;  // established, since
+    std::set<std::pair<ConnectionId, ChildId>> by_connection_;
+    std::set<std::pair<Time, Serial>> idle_;  // established without children, by when they close
     std::set<std::pair<Time, Serial>> timers_;
     std::set<Serial> touched_;
     std::vector<Serial> sa_graves_;
     std::vector<ChildId> child_graves_;
-    std::map<Address, unsigned> half_open_;  // by /32 or /64
-    unsigned num_half_open_ = 0;
-    std::map<Address, unsigned> channels_;  // that strangers opened, by /32 or /64
-    unsigned num_channels_ = 0;
-    std::map<Address, unsigned> children_of_source_;  // that strangers made, likewise
+    std::deque<Serial> lingering_;
+    Budget half_open_;
+    Budget channels_;           // that others opened
+    Budget children_of_peers_;  // that others made
+    Budget verifications_;      // of strangers' signatures, in the pool
     Serial last_serial_ = 0;
     IkeSaId last_channel_ = 0;
     ChildId last_child_ = 0;
-    Time notice_refill_{};
-    unsigned notice_tokens_ = 0;
+    TokenBucket notices_{64, 100ms};
     std::shared_ptr<Core*> alive_;  // jobs in the pool hold it weakly
 };
 

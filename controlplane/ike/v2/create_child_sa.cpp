@@ -37,9 +37,10 @@ Judged judge_rekey(Turn& turn, const wire::Notify& rekey, const Pair& pair) {
                 pair};
     const auto is_former = [&](ChildId id) {
         const Child* child = turn.core.find_child(id);
-        return child != nullptr && child->state == ChildState::superseded && child->pair == old->pair;
+        return child != nullptr && child->state == ChildState::superseded;
     };
-    if (std::count_if(turn.sa.children.begin(), turn.sa.children.end(), is_former) >= kMaxSuperseded)
+    const auto same_pair = turn.sa.children.of_pair(old->pair);
+    if (std::count_if(same_pair.begin(), same_pair.end(), is_former) >= kMaxSuperseded)
         return {wire::NotifyType::temporary_failure,
                 "REKEY_SA without a delete of the children replaced before", nullptr, pair};
     return {wire::NotifyType::none, {}, old, pair};
@@ -79,8 +80,7 @@ void answer_refusal(Turn& turn, wire::NotifyType type, const Child* child) {
 }  // namespace
 
 Child& queue_child(Turn& turn, const Pair& pair, ConnectionId connection, std::optional<ChildId> replaces) {
-    Child& child = turn.core.make_child(turn.sa, pair);
-    child.connection = connection;
+    Child& child = turn.core.make_child(turn.sa, pair, connection);
     child.initiator = true;
     child.created = turn.now;
     child.replaces = replaces;
@@ -226,7 +226,8 @@ void on_request(Turn& turn) {
             wire::NotifyType::invalid_syntax, "CREATE_CHILD_SA request without SA or Nonce", nullptr, {}};
     if (judged.refusal != wire::NotifyType::none) return refuse(judged.refusal, judged.detail, nullptr);
 
-    Child& child = core.make_child(turn.sa, judged.pair.reversed());
+    Child& child =
+        core.make_child(turn.sa, judged.pair.reversed(), judged.old == nullptr ? 0 : judged.old->connection);
     child.created = turn.now;
     child.offer = *offer;
     child.ni = nonce->data;
@@ -244,7 +245,6 @@ void on_request(Turn& turn) {
     }
     if (judged.old != nullptr) {
         child.replaces = judged.old->id;
-        child.connection = judged.old->connection;
         judged.old->rival = child.id;
         // Kept with our own attempt: the old child may be gone when that is answered.
         if (Child* ours = core.find_child(judged.old->attempt))

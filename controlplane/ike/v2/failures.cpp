@@ -43,6 +43,13 @@ void end_child(Turn& turn, Child& child, ChildGone::Reason reason) {
     note_idle(turn);
 }
 
+void end_greeting(Turn& turn, const std::string& why_not) {
+    IkeSa& sa = turn.sa;
+    if (!sa.greeting) return;
+    sa.greeting = false;
+    turn.core.emit(GreetEnded{sa.peer, sa.remote.address, why_not.empty(), why_not});
+}
+
 void note_idle(Turn& turn) {
     if (turn.sa.state != SaState::established) return;
     turn.sa.idle_at = turn.sa.children.empty() ? turn.now + turn.core.settings.timers.idle_channel : kNever;
@@ -54,8 +61,9 @@ void fail_exchange(Turn& turn, Failure failure, const std::string& detail) {
     core.notice(Notice::Level::warning, sa.remote,
                 fmt::format("keying with {} failed: {}", sa.peer.text(), detail), turn.now);
     if (Child* child = core.find_child(sa.first_child)) fail_child(turn, *child, failure, detail);
+    end_greeting(turn, detail);
     if (failure == Failure::silence || failure == Failure::no_proposal)
-        core.silent_until[sa.remote.address] = turn.now + core.settings.timers.late_exchange;
+        core.silent.remember(sa.remote.address, turn.now + core.settings.timers.late_exchange);
     core.bury(sa);
     fail_waiting(core, sa, failure, detail, turn.now);
 }
@@ -66,20 +74,25 @@ void end_ike_sa(Turn& turn, ChildGone::Reason reason, Failure failure, const std
     turn.reason = reason;
     turn.failure = failure;
     turn.detail = detail;
-    for (const ChildId id : std::vector<ChildId>(sa.children))
+    for (const ChildId id : sa.children.copy())
         if (Child* child = core.find_child(id)) core.raise(turn, *child, ChildEvent::sa_gone);
     for (const Serial heir : {sa.successor, sa.rival})
         if (IkeSa* successor = heir == 0 ? nullptr : core.find(heir)) core.bury(*successor);
     sa.successor = sa.rival = 0;
     core.leave_half_open(sa);
     core.leave_exchange(sa);
+    const bool was_channel = sa.counted_channel;
     core.leave_channel(sa);
+    const std::pair names{sa.own, sa.peer};
+    if (was_channel && !sa.configured && core.ours_alone(sa.own) && core.lost_peers.count(names) == 0 &&
+        core.channels_of(sa.peer).empty())
+        core.emit(PeerForgotten{sa.own, sa.peer});
     sa.out = {};
     sa.give_up = sa.late = sa.rekey_at = sa.expires = sa.idle_at = kNever;
     if (sa.in.answer.empty()) {
         core.bury(sa);
     } else {
-        sa.remove_at = turn.now + kLinger;
+        core.linger(sa, turn.now + kLinger);
     }
 }
 

@@ -19,6 +19,8 @@ void fail_child(Turn& turn, Child& child, Failure failure, const std::string& de
 void end_child(Turn& turn, Child& child, ChildGone::Reason reason);
 /// A channel without children closes after a while.
 void note_idle(Turn& turn);
+/// Of an exchange that was made for INITIAL_CONTACT only: it is over.
+void end_greeting(Turn& turn, const std::string& why_not);
 
 /// The IKE SA is gone and so are its children and what waited in its queue. Its
 /// last answer is still repeated for a while.

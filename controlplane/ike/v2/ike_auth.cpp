@@ -78,8 +78,12 @@ void sign(AuthWork& work, ByteView octets) {
         work.error = "signing with our private key failed: " + std::string(to_text(made.error()));
 }
 
+/// One RSA operation each, so that a stranger's signature has its price (keying.md, Bounds).
+constexpr std::size_t kMaxKeysTried = 8;
+
 void verify_candidates(AuthWork& work, ByteView octets) {
     std::string reason = "no candidate key";
+    if (work.candidates.size() > kMaxKeysTried) work.candidates.resize(kMaxKeysTried);
     for (const PublicKey& key : work.candidates) {
         const auto verified = verify_auth(key, work.peer_auth, octets);
         if (verified) {
@@ -101,8 +105,9 @@ void establish(Turn& turn) {
     sa.give_up = sa.late = kNever;
     core.leave_half_open(sa);
     core.leave_exchange(sa);
-    if (!sa.initiator) core.enter_channel(sa);
-    core.silent_until.erase(sa.remote.address);
+    core.make_room(sa, turn.now);
+    core.enter_channel(sa);
+    core.silent.forget(sa.remote.address);
     core.lost_peers.erase({sa.own, sa.peer});
     set_lifetimes(core, sa, turn.now);
     sa.dh.reset();
@@ -115,25 +120,28 @@ void establish(Turn& turn) {
                 turn.now);
 }
 
-unsigned strength(Verdict verdict) {
-    return verdict == Verdict::secure ? 2 : verdict == Verdict::insecure ? 1 : 0;
-}
-
 /// INITIAL_CONTACT (RFC 7296 §2.4): the peer has lost what it knew of us. Believed
-/// for its exact identity and SAs older than this exchange, never over a stronger verdict.
+/// for its exact identity and SAs older than this exchange, never over a stronger verdict
+/// or a configured tunnel. Under a name, which gateways may share, only of this address.
 void honour_initial_contact(Turn& turn) {
     const IkeSa& fresh = turn.sa;
-    turn.core.for_each([&](IkeSa& other) {
-        if (other.serial == fresh.serial || other.state != SaState::established) return;
-        if (other.peer != fresh.peer || other.own != fresh.own) return;
-        if (other.established_at >= fresh.created) return;
-        if (strength(other.verdict) > strength(fresh.verdict)) return;
-        Turn later{turn.core, other, turn.now};
+    for (const Serial serial : turn.core.channels_of(fresh.peer)) {
+        IkeSa* other = turn.core.find(serial);
+        if (other == nullptr || other == &fresh || other->state != SaState::established) continue;
+        if (other->own != fresh.own || other->established_at >= fresh.created) continue;
+        if (other->configured || strength(other->verdict) > strength(fresh.verdict)) continue;
+        if (fresh.peer.kind == Identity::Kind::name && other->remote.address != fresh.remote.address)
+            continue;
+        Turn later{turn.core, *other, turn.now};
         turn.core.raise(later, SaEvent::peer_restarted);
-    });
+    }
 }
 
 }  // namespace
+
+unsigned strength(Verdict verdict) {
+    return verdict == Verdict::secure ? 2 : verdict == Verdict::insecure ? 1 : 0;
+}
 
 void set_lifetimes(Core& core, IkeSa& sa, Time now) {
     const Duration life = core.settings.ike.ike_lifetime;
@@ -186,8 +194,12 @@ void on_auth_request(Turn& turn, const wire::Payloads& payloads) {
     turn.payloads = &payloads;
     const auto* id = payloads.id(wire::PayloadType::id_i);
     const auto* own = payloads.id(wire::PayloadType::id_r);
+    const bool childless = payloads.find<wire::Sa>() == nullptr &&
+                           payloads.ts(wire::PayloadType::ts_i) == nullptr &&
+                           payloads.ts(wire::PayloadType::ts_r) == nullptr;  // RFC 6023 §3
     const char* missing = id == nullptr                                      ? "IDi"
                           : payloads.find<wire::Authentication>() == nullptr ? "AUTH"
+                          : childless                                        ? nullptr
                           : payloads.find<wire::Sa>() == nullptr             ? "SA"
                           : payloads.ts(wire::PayloadType::ts_i) == nullptr  ? "TSi"
                           : payloads.ts(wire::PayloadType::ts_r) == nullptr  ? "TSr"
@@ -209,18 +221,11 @@ void on_auth_request(Turn& turn, const wire::Payloads& payloads) {
         turn.core.raise(turn, SaEvent::auth_unusable);
         return;
     }
-    if (own != nullptr) {
-        const auto wanted = own->identity();
-        if (!wanted || !turn.core.is_own_identity(*wanted)) {
-            turn.notify = wire::NotifyType::authentication_failed;
-            turn.detail =
-                fmt::format("{} asks for {}, which is no identity of this gateway; see ike.identities",
-                            peer->text(), wanted ? wanted->text() : "an identity of an unknown type");
-            turn.core.raise(turn, SaEvent::auth_unusable);
-            return;
-        }
+    // The one that is asked for, if it is ours, else the address: the initiator decides
+    // whether that will do (RFC 7296 §3.5).
+    if (const auto wanted = own == nullptr ? std::nullopt : own->identity();
+        wanted && turn.core.is_own_identity(*wanted))
         sa.own = *wanted;
-    }
     sa.peer = *peer;
     sa.auth_payloads = payloads;
     turn.core.raise(turn, SaEvent::auth_received);
@@ -246,23 +251,25 @@ namespace auth {
 void send(Turn& turn) {
     IkeSa& sa = turn.sa;
     Core& core = turn.core;
-    Child* child = core.find_child(sa.first_child);
-    const auto spi = child == nullptr ? std::nullopt : core.spis.allocate(child->pair);
-    if (!spi) {
-        fail_exchange(turn, Failure::too_many, "no free inbound SA; raise dataplane.sas_per_worker");
-        return;
-    }
-    child->spi_in = *spi;
-    child->offer = wire::offer_esp(core.settings.ike, *spi, false);
-    child->ni = sa.ni;
-    child->nr = sa.nr;
     wire::Payloads payloads;
     payloads.add(wire::Identification::of(wire::PayloadType::id_i, sa.own));
     if (sa.initial_contact) payloads.add(wire::Notify::of(wire::NotifyType::initial_contact));
     payloads.add(wire::Identification::of(wire::PayloadType::id_r, sa.peer));
     payloads.add(sa.own_auth);
-    payloads.add(child->offer);
-    add_selectors(payloads, child->pair);
+    if (!sa.greeting) {
+        Child* child = core.find_child(sa.first_child);
+        if (child == nullptr) return fail_exchange(turn, Failure::too_many, "nobody wants it any more");
+        const auto spi = core.spis.allocate(child->pair);
+        if (!spi)
+            return fail_exchange(turn, Failure::too_many,
+                                 "no free inbound SA; raise dataplane.sas_per_worker");
+        child->spi_in = *spi;
+        child->offer = wire::offer_esp(core.settings.ike, *spi, false);
+        child->ni = sa.ni;
+        child->nr = sa.nr;
+        payloads.add(child->offer);
+        add_selectors(payloads, child->pair);
+    }
     send_request(turn, wire::ExchangeType::ike_auth, payloads);
 }
 
@@ -275,13 +282,16 @@ void verify(Turn& turn) {
     sa.out.request.reset();
     const auto* id = sa.auth_payloads.id(wire::PayloadType::id_r);
     const auto claimed = id->identity();
-    if (!claimed || *claimed != sa.peer) {
+    const bool expected = claimed && (*claimed == sa.peer ||
+                                      std::find(sa.also.begin(), sa.also.end(), *claimed) != sa.also.end());
+    if (!expected) {
         turn.detail = fmt::format("the gateway says it is {}, DNS delegates to {}",
                                   claimed ? claimed->text() : "of an identity type that DNS cannot hold",
                                   sa.peer.text());
         turn.core.raise(turn, SaEvent::disproved);
         return;
     }
+    sa.peer = *claimed;
     auto work = prepare(turn.core, sa);
     work->keys = clone(sa.keys);
     work->candidates = sa.candidates;
@@ -317,6 +327,7 @@ void fail_signature(Turn& turn) {
     core.leave_exchange(sa);
     if (Child* child = core.find_child(sa.first_child))
         fail_child(turn, *child, Failure::signature, turn.detail);
+    end_greeting(turn, turn.detail);
     sa.give_up = kNever;
     sa.late = turn.now + core.settings.timers.half_open;
     // The responder believes in this SA: it is told that it is no more (RFC 7296 §2.21.2).
@@ -347,8 +358,10 @@ void complete(Turn& turn) {
     const wire::Payloads payloads = std::move(sa.auth_payloads);
     turn.payloads = &payloads;
     establish(turn);
+    end_greeting(turn, {});
+    if (payloads.notify(wire::NotifyType::initial_contact) != nullptr) honour_initial_contact(turn);
     Child* child = core.find_child(sa.first_child);
-    if (child == nullptr) {  // forgotten meanwhile
+    if (child == nullptr) {  // forgotten meanwhile, or there was none
         note_idle(turn);
     } else if (const auto* error = payloads.first_error();
                error != nullptr && payloads.find<wire::Sa>() == nullptr) {
@@ -403,7 +416,8 @@ void check(Turn& turn) {
             sign(*work, signed_octets(work->suite.prf, work->keys.pr.view(), work->init_answer, work->ni,
                                       work->own_id));
         },
-        [&core = turn.core, work](IkeSa& ours, Time now) {
+        [&core = turn.core, work, place = turn.core.enter_verification(sa.remote.address)](IkeSa& ours,
+                                                                                           Time now) {
             Turn later{core, ours, now};
             later.detail = work->error;
             if (work->verified && work->own_auth) {
@@ -416,6 +430,26 @@ void check(Turn& turn) {
         });
 }
 
+/// Too many signatures wait already: as if the request had not come. It comes again.
+void put_off(Turn& turn) {
+    IkeSa& sa = turn.sa;
+    ++turn.core.counters.verifications_put_off;
+    sa.in = InWindow{.expected = sa.in.expected - 1};
+    sa.auth_payloads = {};
+    sa.candidates.clear();
+}
+
+/// limits.ike-sas or -per-peer, and every channel of the peer has children.
+void refuse_full(Turn& turn) {
+    ++turn.core.counters.channels_refused;
+    turn.notify = wire::NotifyType::no_additional_sas;
+    turn.detail = fmt::format(
+        "no room for another IKE SA with {}; see limits.ike-sas and "
+        "limits.ike-sas-per-peer",
+        turn.sa.peer.text());
+    refuse(turn);
+}
+
 void open_first_child(Turn& turn) {
     IkeSa& sa = turn.sa;
     const Pair pair = *narrow_to_pair(sa.auth_payloads);
@@ -424,7 +458,7 @@ void open_first_child(Turn& turn) {
         turn.core.raise(turn, SaEvent::child_settled);
         return;
     }
-    Child& child = turn.core.make_child(sa, pair.reversed());
+    Child& child = turn.core.make_child(sa, pair.reversed(), 0);
     child.first = true;
     child.created = turn.now;
     child.offer = *sa.auth_payloads.find<wire::Sa>();
@@ -459,15 +493,19 @@ void answer_request(Turn& turn) {
     IkeSa& sa = turn.sa;
     Core& core = turn.core;
     const bool initial_contact = sa.auth_payloads.notify(wire::NotifyType::initial_contact) != nullptr;
+    const bool childless = sa.auth_payloads.find<wire::Sa>() == nullptr;
+    // The peer may come to us before we come to it (RFC 7296 §2.4 allows it in the answer).
+    const bool own_contact = !sa.configured && core.lost_peers.count({sa.own, sa.peer}) != 0;
     establish(turn);
     wire::Payloads payloads;
     payloads.add(wire::Identification::of(wire::PayloadType::id_r, sa.own));
     payloads.add(sa.own_auth);
+    if (own_contact) payloads.add(wire::Notify::of(wire::NotifyType::initial_contact));
     const Child* child = core.find_child(sa.first_child);
     if (child != nullptr) {
         payloads.add(child->answer);
         add_selectors(payloads, child->peer_view());
-    } else {
+    } else if (!childless) {
         payloads.add(wire::Notify::of(turn.notify));
     }
     answer(turn, payloads);

@@ -14,6 +14,9 @@ void on_auth_answer(Turn& turn, const wire::Payloads& payloads);
 /// Is the first child's offer, kept in auth_payloads, acceptable? (SaFact::offer_ok)
 bool first_offer_ok(Core& core, const IkeSa& sa);
 
+/// secure above insecure above what cannot be told.
+unsigned strength(Verdict verdict);
+
 /// Rekey and end of an IKE SA, from now. Its initiator rekeys first, so that the two
 /// sides seldom do it at once (RFC 7296 §2.8).
 void set_lifetimes(Core& core, IkeSa& sa, Time now);
@@ -33,6 +36,8 @@ void refuse_peer(Turn&);
 void check(Turn&);
 void open_first_child(Turn&);
 void refuse_first_child(Turn&);
+void refuse_full(Turn&);
+void put_off(Turn&);
 void answer_request(Turn&);
 void drop(Turn&);
 }  // namespace auth
@@ -62,21 +67,44 @@ inline constexpr std::array kAuthRows{
           {},
           auth::refuse,
           SaState::lingering},
-    SaRow{"r.auth", SaState::finding_keys, SaEvent::keys_found, {}, auth::check, SaState::checking},
+    SaRow{"r.auth",
+          SaState::finding_keys,
+          SaEvent::keys_found,
+          {SaFact::may_verify, 0},
+          auth::check,
+          SaState::checking},
+    SaRow{"r.threshold",
+          SaState::finding_keys,
+          SaEvent::keys_found,
+          {0, SaFact::may_verify},
+          auth::put_off,
+          SaState::half_open},
     SaRow{"r.nokey", SaState::finding_keys, SaEvent::keys_missing, {}, auth::refuse_peer, SaState::lingering},
     SaRow{"r.auth", SaState::checking, SaEvent::disproved, {}, auth::refuse_peer, SaState::lingering},
     SaRow{"r.auth",
           SaState::checking,
           SaEvent::proved,
-          {SaFact::offer_ok, 0},
+          {SaFact::room | SaFact::offer_ok, SaFact::childless},
           auth::open_first_child,
           SaState::first_child},
     SaRow{"RFC 7296 2.21.2",
           SaState::checking,
           SaEvent::proved,
-          {0, SaFact::offer_ok},
+          {SaFact::room, SaFact::offer_ok | SaFact::childless},
           auth::refuse_first_child,
           SaState::established},
+    SaRow{"RFC 6023",
+          SaState::checking,
+          SaEvent::proved,
+          {SaFact::room | SaFact::childless, 0},
+          auth::answer_request,
+          SaState::established},
+    SaRow{"r.threshold",
+          SaState::checking,
+          SaEvent::proved,
+          {0, SaFact::room},
+          auth::refuse_full,
+          SaState::lingering},
     SaRow{"r.install, r.class",
           SaState::first_child,
           SaEvent::child_settled,

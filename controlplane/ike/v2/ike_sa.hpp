@@ -13,6 +13,7 @@
 #include "ike/crypto/keys.hpp"
 #include "ike/crypto/sk.hpp"
 #include "ike/engine.hpp"
+#include "ike/v2/child_table.hpp"
 #include "ike/v2/states.hpp"
 
 namespace oegate::ike::v2 {
@@ -104,6 +105,7 @@ struct IkeSa {
     bool counted_half_open = false;
     bool counted_exchange = false;
     bool counted_channel = false;
+    bool opened_by_peer = false;  // this one, or the first that it succeeds
     std::optional<std::tuple<Endpoint, std::uint64_t, Bytes>> init_key;  // responder: remote, SPIi, Ni
     bool nat = false;
     std::uint64_t spi_i = 0, spi_r = 0;
@@ -114,7 +116,11 @@ struct IkeSa {
     PublicKey peer_key;                 // the one that verified
     Verdict verdict = Verdict::indeterminate;
     Time created{}, established_at = kNever, last_heard{};
-    bool initial_contact = false;  // send it
+    std::vector<Identity> also;         // identities that it may prove instead
+    bool configured = false;            // the peer and its keys are from the configuration
+    bool initial_contact = false;       // send it
+    bool greeting = false;              // initiator: made for INITIAL_CONTACT, without a child
+    bool peer_takes_childless = false;  // CHILDLESS_IKEV2_SUPPORTED (RFC 6023)
 
     // IKE_SA_INIT and IKE_AUTH
     wire::Sa offer;
@@ -138,7 +144,7 @@ struct IkeSa {
 
     OutWindow out;
     InWindow in;
-    std::vector<ChildId> children;
+    ChildTable children;
 
     Serial predecessor = 0;  // of a successor
     Serial successor = 0;    // our rekey under way
@@ -154,7 +160,8 @@ struct IkeSa {
     Time remove_at = kNever;  // lingering, rekeyed
     Time last_liveness{};
     bool checked_liveness = false;
-    Time armed = kNever;  // as in the engine's timer queue
+    Time armed = kNever;        // as in the engine's timer queue
+    Time listed_idle = kNever;  // as in its list of those without children
 
     std::uint64_t own_spi() const { return initiator ? spi_i : spi_r; }
     bool authenticated() const { return established_at != kNever; }

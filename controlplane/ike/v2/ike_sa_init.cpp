@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "ike/v2/channels.hpp"
 #include "ike/v2/dh_jobs.hpp"
 #include "ike/v2/failures.hpp"
 #include "ike/v2/ike_auth.hpp"
@@ -75,26 +76,46 @@ void make_own_pair(Turn& turn) {
 
 }  // namespace
 
-void start_ike_sa_init(Core& core, const Initiate& request, Time deadline, Time now) {
-    IkeSa& sa = core.make_sa(now);
+namespace {
+
+IkeSa& make_initiator(Core& core, const Address& local, const Address& gateway, Time deadline, Time now) {
+    IkeSa& sa = core.make_sa({local, 500}, {gateway, 500}, now);
     sa.state = SaState::pairing;
     sa.initiator = true;
     sa.spi_i = core.draw_spi(sa.serial);
-    sa.local = {request.local, 500};
-    sa.remote = {request.gateway, 500};
-    sa.own = core.own_identity(request.local);
-    sa.peer = request.peer;
-    sa.candidates = request.keys;
-    sa.verdict = request.verdict;
     sa.group = core.settings.ike.groups.empty() ? DhGroup::curve25519 : core.settings.ike.groups.front();
     sa.ni = core.random.bytes(kNonceLen);
     sa.offer = wire::offer_ike(core.settings.ike);
     sa.give_up = deadline;
-    sa.initial_contact = request.initial_contact || core.lost_peers.count({sa.own, sa.peer}) != 0;
     core.enter_exchange(sa);
+    return sa;
+}
 
-    Child& child = core.make_child(sa, request.pair);
-    child.connection = request.connection;
+}  // namespace
+
+void start_greeting(Core& core, const Greet& request, Time now) {
+    IkeSa& sa = make_initiator(core, request.local, request.remote, now + core.settings.timers.gateway, now);
+    sa.own = request.own;
+    sa.peer = request.peer;
+    sa.candidates = request.keys;
+    sa.verdict = request.verdict;
+    sa.greeting = sa.initial_contact = true;
+    Turn turn{core, sa, now};
+    make_own_pair(turn);
+}
+
+void start_ike_sa_init(Core& core, const Initiate& request, Time deadline, Time now) {
+    IkeSa& sa = make_initiator(core, request.local, request.gateway, deadline, now);
+    sa.own = core.own_name(request.local);
+    sa.peer = request.peer;
+    sa.also = request.also;
+    sa.candidates = request.keys;
+    sa.verdict = request.verdict;
+    sa.configured = request.configured;
+    sa.initial_contact = !request.configured && core.ours_alone(sa.own) &&
+                         (request.initial_contact || core.lost_peers.count({sa.own, sa.peer}) != 0);
+
+    Child& child = core.make_child(sa, request.pair, request.connection);
     child.initiator = child.first = true;
     child.created = now;
     child.state = ChildState::offered;
@@ -161,6 +182,7 @@ void on_init_answer(Core& core, IkeSa& sa, ByteView datagram, const wire::Messag
     sa.init_answer.assign(datagram.begin(), datagram.end());
     sa.peer_hashes = hashes_of(payloads);
     sa.nat = nat_between(payloads, sa.spi_i, sa.spi_r, sa.local, sa.remote);
+    sa.peer_takes_childless = payloads.notify(wire::NotifyType::childless_ikev2_supported) != nullptr;
     core.raise(turn, SaEvent::init_answered);
 }
 
@@ -196,6 +218,7 @@ void on_init_request(Core& core, const Endpoint& local, const Endpoint& remote, 
     }
     if (core.overfull(remote.address)) {
         ++core.counters.half_open_dropped;
+        if (!core.may_notice(now)) return;
         core.notice(Notice::Level::warning, remote,
                     "too many half-open exchanges or open channels of this source, or in total; dropped",
                     now);
@@ -230,13 +253,12 @@ void on_init_request(Core& core, const Endpoint& local, const Endpoint& remote, 
         return refuse("IKE_SA_INIT request refused: KE payload: length does not fit its group");
     }
 
-    IkeSa& sa = core.make_sa(now);
+    IkeSa& sa = core.make_sa(local, remote, now);
     sa.state = SaState::answering;
     sa.initiator = false;
+    sa.opened_by_peer = true;
     sa.spi_i = spi_i;
     sa.spi_r = core.draw_spi(sa.serial);
-    sa.local = local;
-    sa.remote = remote;
     sa.own = core.own_identity(local.address);
     sa.suite = choice->suite;
     sa.offer = choice->answer;
@@ -321,6 +343,14 @@ void derive_and_sign(Turn& turn) {
     compute_initiator_auth(turn);
 }
 
+/// The peer learns of our restart with the next exchange that keys a pair.
+void leave_alone(Turn& turn) {
+    const Address gateway = turn.sa.remote.address;
+    end_greeting(turn, "it takes no IKE_AUTH without a child (RFC 6023)");
+    turn.core.bury(turn.sa);
+    serve_waiting(turn.core, gateway, turn.now);
+}
+
 void fail_crypto(Turn& turn) {
     fail_exchange(turn, Failure::silence, "the crypto library refused to make a Diffie-Hellman pair");
 }
@@ -343,6 +373,7 @@ void answer_request(Turn& turn) {
     payloads.add(wire::Nonce{sa.nr});
     add_nat_detection(payloads, sa, sa.spi_r);
     if (turn.core.settings.signature_form != SignatureForm::rsa_method_1) payloads.add(our_hashes());
+    payloads.add(wire::Notify::of(wire::NotifyType::childless_ikev2_supported));  // RFC 6023 §3
     const wire::Header header{.spi_initiator = sa.spi_i,
                               .spi_responder = sa.spi_r,
                               .exchange = wire::ExchangeType::ike_sa_init,

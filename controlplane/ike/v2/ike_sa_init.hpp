@@ -11,6 +11,8 @@ inline constexpr unsigned kMaxInitRetries = 4;
 
 /// A fresh IKE SA for this request; its first child rides on IKE_AUTH.
 void start_ike_sa_init(Core& core, const Initiate& request, Time deadline, Time now);
+/// One for INITIAL_CONTACT only, without a child.
+void start_greeting(Core& core, const Greet& request, Time now);
 /// A request to us; makes no state before the bounds and the offer are checked.
 void on_init_request(Core& core, const Endpoint& local, const Endpoint& remote, ByteView datagram,
                      const wire::Message& message, Time now);
@@ -23,6 +25,7 @@ void retry_with_cookie(Turn&);
 void retry_with_group(Turn&);
 void note_unprotected(Turn&);
 void derive_and_sign(Turn&);
+void leave_alone(Turn&);
 void fail_crypto(Turn&);
 void answer_request(Turn&);
 void drop_half_open(Turn&);
@@ -65,9 +68,21 @@ inline constexpr std::array kInitRows{
     SaRow{"RFC 7296 1.2",
           SaState::init_sent,
           SaEvent::init_answered,
-          {},
+          {0, SaFact::childless},
           init::derive_and_sign,
           SaState::deriving},
+    SaRow{"RFC 6023",
+          SaState::init_sent,
+          SaEvent::init_answered,
+          {SaFact::childless, SaFact::refuses_none},
+          init::derive_and_sign,
+          SaState::deriving},
+    SaRow{"RFC 6023",
+          SaState::init_sent,
+          SaEvent::init_answered,
+          {SaFact::childless | SaFact::refuses_none, 0},
+          init::leave_alone,
+          SaState::lingering},
     SaRow{"g.silence", SaState::pairing, SaEvent::silent, {}, init::fail_silent, SaState::lingering},
     SaRow{"g.silence", SaState::init_sent, SaEvent::silent, {}, init::fail_silent, SaState::lingering},
     SaRow{"RFC 7296 1.2",

@@ -9,11 +9,6 @@
 
 namespace oegate::ike::v2 {
 
-namespace {
-/// Peers that died, until they are keyed with again.
-constexpr std::size_t kMaxLostPeers = 4096;
-}  // namespace
-
 void send_child_delete(Turn& turn, const Task& task) {
     Child* child = turn.core.find_child(task.child);
     if (child == nullptr || (child->state != ChildState::closing && child->state != ChildState::replaced)) {
@@ -48,6 +43,15 @@ void on_informational_answer(Turn& turn) {
         if (Child* child = turn.core.find_child(task.child))
             turn.core.raise(turn, *child, ChildEvent::delete_answered);
     request_done(turn);
+}
+
+void hint(Turn& turn) {
+    IkeSa& sa = turn.sa;
+    // Whatever is in flight is a liveness check too.
+    const bool idle = sa.state == SaState::established && !sa.out.request && !sa.out.active;
+    if (!idle || (sa.checked_liveness && turn.now - sa.last_liveness < turn.core.settings.timers.liveness))
+        return;
+    enqueue(turn, Task{.kind = Task::Kind::liveness});
 }
 
 namespace info {
@@ -111,7 +115,7 @@ void die(Turn& turn) {
                      fmt::format("{} does not answer any more; its IKE SA and {} child(ren) end",
                                  sa.peer.text(), sa.children.size()),
                      turn.now);
-    if (turn.core.lost_peers.size() < kMaxLostPeers) turn.core.lost_peers.insert({sa.own, sa.peer});
+    if (!sa.configured) turn.core.lose_peer(sa.own, sa.peer);
     sa.in.answer.clear();
     end_ike_sa(turn, ChildGone::Reason::ike_dead, Failure::dead_channel,
                fmt::format("the channel to {} is dead", sa.peer.text()));
@@ -128,6 +132,12 @@ void finish_close(Turn& turn) {
     turn.sa.in.answer.clear();
     end_ike_sa(turn, ChildGone::Reason::deleted_by_us,
                turn.core.shutting_down ? Failure::shutdown : Failure::dead_channel, "the IKE SA was closed");
+}
+
+/// Our delete was never answered: the peer may still believe in this IKE SA.
+void close_unheard(Turn& turn) {
+    if (turn.sa.authenticated() && !turn.sa.configured) turn.core.lose_peer(turn.sa.own, turn.sa.peer);
+    finish_close(turn);
 }
 
 void abandon(Turn& turn) {
@@ -148,6 +158,20 @@ void give_way(Turn& turn) {
                      turn.now);
     turn.sa.in.answer.clear();
     end_ike_sa(turn, ChildGone::Reason::initial_contact, Failure::dead_channel, "INITIAL_CONTACT");
+}
+
+/// The peer is told once; what it answers is not waited for.
+void oust(Turn& turn) {
+    IkeSa& sa = turn.sa;
+    ++turn.core.counters.channels_ousted;
+    turn.core.notice(Notice::Level::info, sa.remote,
+                     fmt::format("IKE SA with {} gives way to a newer one: it has no children, and "
+                                 "limits.ike-sas or limits.ike-sas-per-peer is reached",
+                                 sa.peer.text()),
+                     turn.now);
+    if (!sa.out.request && !sa.out.active) send_ike_delete(turn);
+    sa.in.answer.clear();
+    end_ike_sa(turn, ChildGone::Reason::deleted_by_us, Failure::dead_channel, "gave way to a newer IKE SA");
 }
 
 }  // namespace info

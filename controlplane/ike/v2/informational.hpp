@@ -10,6 +10,9 @@ void send_child_delete(Turn& turn, const Task& task);
 void send_ike_delete(Turn& turn);
 void send_liveness(Turn& turn);
 void on_informational_answer(Turn& turn);
+/// Something that anybody could have forged says that the peer may have lost this IKE
+/// SA (k.hint): asks the peer itself, rate-limited (RFC 7296 §2.4).
+void hint(Turn& turn);
 
 namespace info {
 void on_request(Turn&);
@@ -20,9 +23,11 @@ void answer_unsupported(Turn&);
 void die(Turn&);
 void close(Turn&);
 void finish_close(Turn&);
+void close_unheard(Turn&);
 void abandon(Turn&);
 void drop_responder(Turn&);
 void give_way(Turn&);
+void oust(Turn&);
 }  // namespace info
 
 inline constexpr std::array kInformationalRows{
@@ -87,7 +92,7 @@ inline constexpr std::array kInformationalRows{
           info::answer_unsupported,
           SaState::established},
     SaRow{"k.dead", SaState::established, SaEvent::silent, {}, info::die, SaState::lingering},
-    SaRow{"RFC 7296 2.4", SaState::closing, SaEvent::silent, {}, info::finish_close, SaState::lingering},
+    SaRow{"RFC 7296 2.4", SaState::closing, SaEvent::silent, {}, info::close_unheard, SaState::lingering},
     SaRow{"RFC 7296 2.4", SaState::rekeyed, SaEvent::silent, {}, info::finish_close, SaState::lingering},
     SaRow{"e.close", SaState::closing, SaEvent::delete_answered, {}, info::finish_close, SaState::lingering},
     SaRow{"RFC 7296 2.8",
@@ -125,6 +130,7 @@ inline constexpr std::array kInformationalRows{
           SaState::lingering},
     SaRow{
         "k.ike-gone", SaState::established, SaEvent::peer_restarted, {}, info::give_way, SaState::lingering},
+    SaRow{"r.threshold", SaState::established, SaEvent::ousted, {}, info::oust, SaState::lingering},
 };
 
 }  // namespace oegate::ike::v2

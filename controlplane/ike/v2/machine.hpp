@@ -61,13 +61,14 @@ constexpr auto join(const std::array<Row, N>&... parts) {
     return all;
 }
 
-/// Runs the one row that matches: the state changes first, so that what the row
-/// does may itself raise the next event. false: no row, nothing has changed.
+/// Runs the one row that matches: the state changes first (enter_state(), found beside
+/// Turn), so that what the row does may itself raise the next event. false: no row,
+/// nothing has changed.
 template <class Row, class Subject, class Event, class Turn>
 bool step(std::span<const Row> rows, Subject& subject, Event event, std::uint32_t facts, Turn& turn) {
     for (const Row& row : rows) {
         if (row.from != subject.state || row.event != event || !row.requires_.holds(facts)) continue;
-        subject.state = row.to;
+        enter_state(turn, subject, row.to, static_cast<std::size_t>(&row - rows.data()));
         if (row.run != nullptr) row.run(turn);
         return true;
     }

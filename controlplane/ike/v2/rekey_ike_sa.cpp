@@ -21,14 +21,14 @@ constexpr Duration kRetryAfter = 10s;
 constexpr Duration kOldSaLife = 60s;
 
 IkeSa& make_successor(Core& core, IkeSa& old, bool initiator, Time now) {
-    IkeSa& succ = core.make_sa(now);
+    IkeSa& succ = core.make_sa(old.local, old.remote, now);
     succ.initiator = initiator;
     succ.predecessor = old.serial;
-    succ.local = old.local;
-    succ.remote = old.remote;
+    succ.opened_by_peer = old.opened_by_peer;
     succ.own = old.own;
     succ.peer = old.peer;
     succ.peer_key = old.peer_key;
+    succ.configured = old.configured;
     succ.verdict = old.verdict;
     succ.nat = old.nat;
     succ.group = old.suite.group;
@@ -49,16 +49,18 @@ void derive_successor_keys(Core& core, const IkeSa& old, IkeSa& succ, const Secr
 void inherit(Core& core, IkeSa& old, IkeSa& succ, bool ours, Time now) {
     Turn heir{core, succ, now};
     core.raise(heir, SaEvent::adopted);
-    succ.children = std::exchange(old.children, {});
-    for (const ChildId id : succ.children)
-        if (Child* child = core.find_child(id)) child->sa = succ.serial;
+    core.move_children(old, succ);
     succ.out.queue = std::exchange(old.out.queue, {});
     core.pass_channel(old, succ);
     old.successor = old.rival = 0;
+    // Whoever rekeys faster than old ones are deleted keeps one of them, not a chain.
+    if (IkeSa* older = core.find(old.predecessor); older != nullptr && older->state == SaState::rekeyed)
+        core.bury(*older);
     Turn former{core, old, now};
     core.raise(former, SaEvent::superseded);
     if (ours) enqueue(former, Task{.kind = Task::Kind::delete_ike});
     note_idle(heir);
+    core.emit(IkeRekeyed{succ.channel, succ.peer, succ.remote.address, succ.peer_key, succ.verdict});
     start_next(heir);
 }
 
@@ -88,13 +90,7 @@ void queue_ike_rekey(Turn& turn) {
 
 void begin_ike_rekey(Turn& turn, const Task&) {
     IkeSa& old = turn.sa;
-    const bool busy = std::any_of(old.children.begin(), old.children.end(), [&](ChildId id) {
-        const Child* child = turn.core.find_child(id);
-        return child != nullptr &&
-               (child->state == ChildState::deriving || child->state == ChildState::installing ||
-                child->state == ChildState::readying);
-    });
-    if (busy || old.in.busy) {
+    if (old.children.num_changing > 0 || old.in.busy) {
         old.rekey_at = turn.now + 1s;
         old.out.active.reset();
         return;
@@ -323,6 +319,7 @@ void refuse_crypto(Turn& turn) {
 
 void step_back(Turn& turn) {
     IkeSa& sa = turn.sa;
+    turn.core.leave_channel(sa);
     sa.rekey_at = sa.expires = sa.idle_at = kNever;
     sa.remove_at = turn.now + kOldSaLife;
 }
@@ -330,6 +327,7 @@ void step_back(Turn& turn) {
 void take_over(Turn& turn) {
     IkeSa& sa = turn.sa;
     sa.established_at = sa.last_heard = turn.now;
+    turn.core.enter_channel(sa);
     set_lifetimes(turn.core, sa, turn.now);
     turn.core.notice(Notice::Level::info, sa.remote,
                      fmt::format("IKE SA with {} rekeyed, {}", sa.peer.text(), sa.suite.text()), turn.now);

@@ -31,22 +31,24 @@ std::string guard_text(const Guard& guard, std::span<const std::string_view> nam
     return text;
 }
 
-constexpr std::string_view kSaFactNames[] = {
-    "retry left",          "first child's offer acceptable", "child being changed",
-    "our rekey under way", "peer's successor held",          "syntax error"};
+constexpr std::string_view kSaFactNames[] = {"retry left",
+                                             "first child's offer acceptable",
+                                             "child being changed",
+                                             "our rekey under way",
+                                             "peer's successor held",
+                                             "syntax error",
+                                             "without a child",
+                                             "peer takes no IKE_AUTH without a child",
+                                             "room for another IKE SA",
+                                             "room to verify"};
 constexpr std::string_view kChildFactNames[] = {"own Diffie-Hellman", "retry left",
                                                 "closed meanwhile or redundant", "our delete sent"};
 
-bool child_busy(Core& core, const IkeSa& sa) {
+bool child_busy(const IkeSa& sa) {
     if (sa.out.active &&
         (sa.out.active->kind == Task::Kind::create_child || sa.out.active->kind == Task::Kind::delete_child))
         return true;
-    return std::any_of(sa.children.begin(), sa.children.end(), [&](ChildId id) {
-        const Child* child = core.find_child(id);
-        return child != nullptr &&
-               (child->state == ChildState::deriving || child->state == ChildState::installing ||
-                child->state == ChildState::readying);
-    });
+    return sa.children.num_changing > 0;
 }
 
 /// Our rekey has the lowest nonce of a collision (RFC 7296 §2.8.1).
@@ -71,12 +73,17 @@ std::uint32_t sa_facts(const Turn& turn) {
     std::uint32_t facts = 0;
     if (sa.init_retries < kMaxInitRetries) facts |= SaFact::retry_left;
     if (sa.state == SaState::checking && first_offer_ok(core, sa)) facts |= SaFact::offer_ok;
-    if (child_busy(core, sa)) facts |= SaFact::child_busy;
+    if (child_busy(sa)) facts |= SaFact::child_busy;
     const IkeSa* subject = &sa;
     if (sa.state == SaState::succ_answering) subject = core.find(sa.predecessor);
     if (subject != nullptr && subject->successor != 0) facts |= SaFact::rekey_under_way;
     if (subject != nullptr && subject->rival != 0) facts |= SaFact::rival;
     if (turn.notify == wire::NotifyType::invalid_syntax) facts |= SaFact::fatal;
+    if (sa.greeting || (sa.state == SaState::checking && sa.auth_payloads.find<wire::Sa>() == nullptr))
+        facts |= SaFact::childless;
+    if (!sa.peer_takes_childless) facts |= SaFact::refuses_none;
+    if (sa.state == SaState::checking && core.has_room(sa.peer)) facts |= SaFact::room;
+    if (sa.state == SaState::finding_keys && core.may_verify(sa.remote.address)) facts |= SaFact::may_verify;
     return facts;
 }
 

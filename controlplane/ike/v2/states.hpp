@@ -66,7 +66,8 @@ enum class SaState : std::uint8_t {
     X(close_asked, "delete asked for on our side")                          \
     X(silent, "retransmissions exhausted, or the exchange took too long")   \
     X(overdue, "half-open for too long")                                    \
-    X(peer_restarted, "INITIAL_CONTACT on a newer IKE SA")
+    X(peer_restarted, "INITIAL_CONTACT on a newer IKE SA")                  \
+    X(ousted, "has no children and must give way to a newer one")
 
 enum class SaEvent : std::uint8_t {
 #define X(id, text) id,
@@ -81,8 +82,12 @@ struct SaFact {
         offer_ok = 2,         // the first child's offer is acceptable
         child_busy = 4,       // we are creating, rekeying or closing a child
         rekey_under_way = 8,  // our rekey of this IKE SA is under way
-        fatal = 32,           // INVALID_SYNTAX (RFC 7296 §2.21.3)
         rival = 16,           // the peer's successor is held (RFC 7296 §2.8.1)
+        fatal = 32,           // INVALID_SYNTAX (RFC 7296 §2.21.3)
+        childless = 64,       // IKE_AUTH is to make no child, or asks for none (RFC 6023)
+        refuses_none = 128,   // the peer has not said that it takes such an IKE_AUTH
+        room = 256,           // for one more IKE SA with this peer
+        may_verify = 512,     // a stranger's signature may be verified now
     };
 };
 
