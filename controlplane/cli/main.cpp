@@ -72,6 +72,7 @@ class Grammar {
             if (verb.plain) add_daemon_verb(verb);
         add_trace();
         add_capture();
+        add_monitor();
         add_config();
         add_key();
         add_dns();
@@ -196,6 +197,24 @@ class Grammar {
         CLI::App* list = group("capture")->add_subcommand("list", "As show captures");
         list->fallthrough();
         list->callback([this] { run_ = [this] { return ask_daemon(options_, "show captures", {}); }; });
+    }
+
+    void add_monitor() {
+        CLI::App* monitor =
+            app_.add_subcommand("monitor", "What happens to connections, as it happens, until interrupted");
+        auto request = std::make_shared<cli::MonitorRequest>();
+        monitor->add_option("HOSTS", request->hosts, "Only this host, or these two in either direction")
+            ->option_text("[SRC [DST]]")
+            ->expected(0, 2);
+        monitor->add_option("--count", request->count, "End after so many lines (0: never)");
+        monitor->add_option("--seconds", request->seconds, "End after (0: never)");
+        monitor->fallthrough();
+        monitor->callback([this, request] {
+            run_ = [this, request] {
+                return cli::monitor(options_.socket, *request, options_.json,
+                                    std::chrono::milliseconds(options_.timeout_ms));
+            };
+        });
     }
 
     void add_config() {

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <thread>
 
+#include "cli/client.hpp"
+
 namespace oegate::cli {
 namespace {
 
@@ -79,6 +81,20 @@ Status trace(const TraceRequest& request, bool json, const Ask& ask) {
         }
         if (read.json["records"].empty()) std::this_thread::sleep_for(kReadEvery);
     }
+}
+
+Status monitor(const std::string& socket, const MonitorRequest& request, bool json,
+               std::chrono::milliseconds timeout) {
+    unsigned seen = 0;
+    const Response ended =
+        follow(socket, {"monitor", request.hosts, json}, timeout, std::chrono::seconds(request.seconds),
+               [&](const Response& line) {
+                   print(stdout, json ? line.json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"
+                                      : line.text);
+                   // The first says that it begins.
+                   return request.count == 0 || seen++ < request.count;
+               });
+    return ended.status == Status::done ? Status::done : complain(ended);
 }
 
 std::vector<std::string> arguments_of(const CaptureRequest& request) {

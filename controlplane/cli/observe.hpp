@@ -33,4 +33,13 @@ struct CaptureRequest {
 };
 std::vector<std::string> arguments_of(const CaptureRequest& request);
 
+struct MonitorRequest {
+    std::vector<std::string> hosts;  // [SRC [DST]]
+    unsigned count = 0;              // it ends after so many transitions; 0: never
+    unsigned seconds = 0;            // 0: never
+};
+/// Prints lines as they come, with json one object a line.
+manage::Status monitor(const std::string& socket, const MonitorRequest& request, bool json,
+                       std::chrono::milliseconds timeout);
+
 }  // namespace oegate::cli

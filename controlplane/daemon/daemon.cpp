@@ -67,6 +67,7 @@ Daemon::Daemon(Parts parts)
       captures_(captures_outside()),
       commands_(
           *this, &parts_.log, [] { return std::chrono::system_clock::now(); }, loop::monotonic_now),
+      monitor_([] { return std::chrono::system_clock::now(); }),
       now_(loop::monotonic_now()) {
     for (const std::string& remark : stored_.remarks)
         parts_.log.write(config::LogLevel::warning, "store", remark);
@@ -116,7 +117,7 @@ Result<void, std::string> Daemon::publish_tables() {
 Result<void, std::string> Daemon::open_socket() {
     auto server =
         manage::Server::listen(parts_.config.management.socket, parts_.reactor, commands_, &parts_.log,
-                               loop::monotonic_now, parts_.config.management.viewer_group);
+                               loop::monotonic_now, parts_.config.management.viewer_group, &monitor_);
     if (!server) return fail(std::move(server.error()));
     server_ = std::move(*server);
     return {};
@@ -236,6 +237,11 @@ bool Daemon::pump_gateway() {
     }
     while (auto action = gateway_.next_store()) {
         if (writer_) writer_->submit(std::move(*action));
+        any = true;
+    }
+    gateway_.set_monitored(monitor_.is_read());
+    while (const auto transition = gateway_.next_transition()) {
+        monitor_.tell(*transition);
         any = true;
     }
     while (const auto line = gateway_.next_key_log()) {

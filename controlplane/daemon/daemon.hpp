@@ -97,6 +97,7 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     std::vector<gateway::DnsView> dns() const override;
     std::vector<gateway::ClassView> classes() const override;
     std::vector<gateway::CounterView> counters() const override;
+    std::vector<gateway::LimitView> limits() const override;
     gateway::ExplainView explain(const Pair& pair, std::uint8_t protocol, std::uint16_t port) const override;
     std::string reason(std::uint16_t reason) const override;
     void snapshot(manage::SnapshotRequest request, std::function<void(manage::SnapshotAnswer)> done) override;
@@ -123,6 +124,7 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     observe::Tracing tracing_;
     observe::Captures captures_;
     manage::Commands commands_;
+    manage::Monitor monitor_;
     std::unique_ptr<manage::Server> server_;
     std::shared_ptr<loop::Reactor::Timer> refresh_;
     Time now_;  // of the present round

@@ -61,6 +61,14 @@ std::vector<gateway::CounterView> Daemon::counters() const {
     return all;
 }
 
+std::vector<gateway::LimitView> Daemon::limits() const {
+    std::vector<gateway::LimitView> all = gateway_.limits();
+    for (const MemoryStatus& m : parts_.observer.memory())
+        all.push_back({m.worker < 0 ? m.what : fmt::format("{} of worker {}", m.what, m.worker), m.used,
+                       m.bound, 0, ""});
+    return all;
+}
+
 gateway::ExplainView Daemon::explain(const Pair& pair, std::uint8_t, std::uint16_t) const {
     // Classes are by address; protocol and port matter once filters do.
     return gateway_.explain(pair, loop::monotonic_now());

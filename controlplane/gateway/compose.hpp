@@ -12,6 +12,12 @@
 
 namespace oegate::gateway {
 
+// Between two drains.
+inline constexpr std::size_t kMaxLogs = 4096;
+inline constexpr std::size_t kMaxTransitions = 4096;
+
+inline constexpr std::size_t kMaxRecent = 4096;
+
 class Gateway::Impl {
   public:
     Impl(const config::Config& config, const ike::PrivateKey& key, Random& random, ike::CryptoPool& pool,
@@ -49,6 +55,14 @@ class Gateway::Impl {
     std::deque<LogRecord> logs;
     std::deque<std::string> key_log;
     std::uint64_t logs_lost = 0;
+    std::deque<TransitionView> transitions;  // while is_monitored
+    std::uint64_t transitions_lost = 0;
+    bool is_monitored = false;
+    struct Recent {
+        Time at;
+        TransitionView what;
+    };
+    std::deque<Recent> recent;  // the last kMaxRecent: `explain` of pairs that are forgotten
     std::uint64_t selector_mismatches = 0;
     std::uint64_t stale_events = 0;  // of former tenants of a slot
     std::uint64_t no_slot = 0;
@@ -62,6 +76,7 @@ class Gateway::Impl {
 
     void log(config::LogLevel level, bool security, std::string text,
              std::vector<std::pair<std::string, std::string>> fields = {});
+    void show_transition(const keying::Transition& a, Time now);  // views.cpp
     unsigned worker_of(const Pair& pair) const;
     void ask(ike::ConnectionId asker, discovery::LookupId lookup);
 

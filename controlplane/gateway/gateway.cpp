@@ -8,8 +8,6 @@
 namespace oegate::gateway {
 namespace {
 
-constexpr std::size_t kMaxLogs = 4096;  // between two drains
-
 ike::Settings settings_of(const config::Config& config, const keying::Realm& realm, bool key_log) {
     ike::Settings s;
     s.ike = config.ike;
@@ -251,13 +249,14 @@ void Gateway::Impl::carry(const keying::AnswerAuthorization& a, Time now) {
     engine.authorize(a.child, a.allowed, now);
 }
 
-void Gateway::Impl::carry(const keying::Transition& a, Time) {
+void Gateway::Impl::carry(const keying::Transition& a, Time now) {
     const bool refused = a.row.empty();
     const config::LogLevel level = a.security       ? config::LogLevel::warning
                                    : refused        ? config::LogLevel::notice
                                    : a.from == a.to ? config::LogLevel::debug
                                                     : config::LogLevel::info;
     const std::string pair = a.pair == Pair{} ? "offer" : a.pair.text();
+    show_transition(a, now);
     log(level, a.security,
         pair + ": " + a.from + " to " + a.to + (refused ? "" : ", " + a.row) +
             (a.detail.empty() ? "" : ": " + a.detail),
@@ -396,6 +395,12 @@ std::optional<store::Action> Gateway::next_store() {
 }
 std::size_t Gateway::num_ike_sas() const {
     return impl_->engine.num_alive();
+}
+std::optional<TransitionView> Gateway::next_transition() {
+    return pop(impl_->transitions);
+}
+void Gateway::set_monitored(bool on) {
+    impl_->is_monitored = on;
 }
 std::uint64_t Gateway::post(unsigned worker, const Command& command) {
     return impl_->outbox.post(worker, command);

@@ -70,6 +70,9 @@ class Gateway {
     std::optional<std::string> next_key_log();
     /// What must survive a restart; only with Options::keep_state.
     std::optional<store::Action> next_store();
+    /// Only while monitored.
+    std::optional<TransitionView> next_transition();
+    void set_monitored(bool on);
 
     /// Other rooms' commands (neighbours, snapshots) pass here too, so that a worker's
     /// commands are one row of numbers. Returns the command's number.
@@ -92,6 +95,7 @@ class Gateway {
     std::vector<CounterView> counters() const;
     /// Peers that have not answered yet after shutdown().
     std::size_t num_ike_sas() const;
+    std::vector<LimitView> limits() const;
     ExplainView explain(const Pair& pair, Time now) const;
 
   private:

@@ -95,6 +95,25 @@ struct StoryView {
     std::string detail;
 };
 
+/// `monitor`: a row was executed, or (`row` empty) an event had none.
+struct TransitionView {
+    std::optional<Pair> pair;  // outbound orientation; none: a peer's offer before it names one
+    std::string from, to;      // states
+    std::string row, help;
+    std::string detail;
+    std::string advice;  // what an operator can do; empty when nothing failed
+    bool security = false;
+};
+
+/// `show limits`: a bound of the configuration, or of the program.
+struct LimitView {
+    std::string name;                  // the configuration's key, or words
+    std::optional<std::uint64_t> use;  // now; none: it bounds a rate or each of many
+    std::uint64_t bound = 0;
+    std::uint64_t hits = 0;  // since the start
+    std::string beyond;      // what becomes of one too many
+};
+
 /// `explain SRC DST [proto [port]]`.
 struct ExplainView {
     Pair pair;

@@ -209,6 +209,49 @@ std::vector<ClassView> Gateway::classes() const {
     return all;
 }
 
+void Gateway::Impl::show_transition(const keying::Transition& a, Time now) {
+    TransitionView v;
+    if (!(a.pair == Pair{})) v.pair = a.pair;
+    v.from = a.from;
+    v.to = a.to;
+    v.row = a.row;
+    v.help = a.row.empty() ? "no row for this event: refused" : keying::help(keying::story_of(a.row));
+    v.detail = a.detail;
+    v.security = a.security;
+    if (is_monitored && transitions.size() < kMaxTransitions)
+        transitions.push_back(v);
+    else if (is_monitored)
+        ++transitions_lost;
+    if (recent.size() >= kMaxRecent) recent.pop_front();
+    recent.push_back({now, std::move(v)});
+}
+
+std::vector<LimitView> Gateway::limits() const {
+    const Impl& m = *impl_;
+    const config::Config& c = m.config;
+    const keying::Counters k = m.keying.counters();
+    const discovery::Counters& d = m.discovery.counters();
+    const ike::Counters& e = m.engine.counters();
+    const auto rows = [&](keying::Story s) { return k.stories[static_cast<std::size_t>(s)]; };
+    return {
+        {"limits.connections", k.connections, c.limits.connections, rows(keying::Story::n_full),
+         "datagrams of new pairs are held, then dropped"},
+        {"limits.pending-total and pending-per-source", k.pending, c.limits.pending_total,
+         rows(keying::Story::n_limit), "a new pair goes as if keying had failed"},
+        {"limits.peer-lookups and peer-lookups-per-source", k.offers, c.limits.peer_lookups,
+         rows(keying::Story::r_budget), "the peer is refused"},
+        {"dns.max-queries and max-waiting", std::nullopt, c.dns.max_queries, d.refused,
+         "the lookup fails (p.dnsfail)"},
+        {"ike.half-open-total and half-open-per-source", std::nullopt, c.ike.half_open_total, e.cookies_sent,
+         "a cookie is asked for"},
+        {"ike.max-exchanges", std::nullopt, c.ike.max_exchanges, rows(keying::Story::g_limit),
+         "the exchange fails (g.limit)"},
+        {"log records between two turns", m.logs.size(), kMaxLogs, m.logs_lost, "lines of log are lost"},
+        {"monitor lines between two turns", m.transitions.size(), kMaxTransitions, m.transitions_lost,
+         "lines of monitor are lost"},
+    };
+}
+
 std::vector<CounterView> Gateway::counters() const {
     const Impl& m = *impl_;
     const keying::Counters k = m.keying.counters();
@@ -310,7 +353,13 @@ ExplainView Gateway::explain(const Pair& asked, Time now) const {
     if (gateway)
         for (const ike::IkeSaStatus& sa : m.engine.status())
             if (sa.remote.address == *gateway) v.ike = ike_view(sa, now);
-    if (!s && v.next.empty() && v.direction == "outbound") v.next = "nothing until a datagram arrives";
+    if (!s) {
+        // What became of the instance that was there, as far as it is remembered.
+        for (const Impl::Recent& r : m.recent)
+            if (r.what.pair == v.pair)
+                v.story.push_back({now - r.at, r.what.row, r.what.help, r.what.detail});
+        if (v.direction == "outbound") v.next = "nothing until a datagram arrives";
+    }
     return v;
 }
 

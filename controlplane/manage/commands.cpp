@@ -110,8 +110,11 @@ void Commands::run(const Request& request, const Caller& caller, const Reply& re
     if (name == "show classes") return reply(render_classes(provider_.classes()));
     if (name == "show neighbours") return reply(render_neighbours(provider_.neighbours()));
     if (name == "show counters") return reply(render_counters(provider_.counters()));
+    if (name == "show limits") return reply(render_limits(provider_.limits()));
     if (name == "show config") return show_config(reply);
     if (name == "show log") return show_log(arguments, reply);
+    // The server answers it, unless it was given no monitor.
+    if (name == "monitor") return reply({Status::failed, nullptr, "nothing is monitored by this daemon\n"});
     if (name == "explain") return explain(arguments, reply);
     if (name == "flow clear") return act(arguments, reply, &Provider::clear_flow);
     if (name == "tunnel delete") return act(arguments, reply, &Provider::delete_tunnel);
@@ -138,7 +141,7 @@ void Commands::show_status(const Reply& reply) {
     facts.interfaces = provider_.interfaces();
     facts.workers = provider_.workers();
     facts.loads = loads();
-    reply(render_status(facts));
+    reply(render_status(facts, [this](std::uint16_t reason) { return provider_.reason(reason); }));
 }
 
 void Commands::show_flows(const Arguments& arguments, const Reply& reply) {
@@ -258,7 +261,7 @@ void Commands::explain(const Arguments& arguments, const Reply& reply) {
         if (!number) return reply(usage(quoted(arguments[3]) + " is not a port, expected 0 to 65535"));
         port = *number;
     }
-    reply(render_explain(provider_.explain(*pair, protocol, port)));
+    reply(render_explain(provider_.explain(*pair, protocol, port), wall_()));
 }
 
 void Commands::act(const Arguments& arguments, const Reply& reply,

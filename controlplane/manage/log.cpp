@@ -9,8 +9,6 @@
 namespace oegate::manage {
 namespace {
 
-/// Control characters and what is no ASCII become \xNN: no line can be forged and
-/// no terminal be driven.
 void append_printable(std::string& out, std::string_view text, bool in_quotes) {
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -40,6 +38,12 @@ void append_field(std::string& out, std::string_view key, std::string_view value
 }
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+    std::string out;
+    append_printable(out, text, false);
+    return out;
+}
 
 std::string_view to_text(config::LogLevel level) {
     switch (level) {

@@ -25,6 +25,9 @@ struct Field {
 using Fields = std::vector<Field>;
 
 std::string_view to_text(config::LogLevel level);
+/// Control characters and what is no ASCII become \xNN: no line can be forged and no
+/// terminal be driven.
+std::string printable(std::string_view text);
 
 class Log {
   public:

@@ -2,6 +2,7 @@
 // `oegate` command. One JSON object a line in each direction:
 //   {"verb":"show flows","args":["192.1.0.65"],"want":"text"}
 //   {"status":0,"text":"..."}   or with "want":"json":  {"status":0,"json":{...}}
+// To "monitor" there are answers without end, one a line, until the client goes.
 #pragma once
 
 #include <nlohmann/json.hpp>

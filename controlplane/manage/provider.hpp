@@ -60,6 +60,7 @@ class Provider {
     virtual std::vector<gateway::DnsView> dns() const = 0;
     virtual std::vector<gateway::ClassView> classes() const = 0;
     virtual std::vector<gateway::CounterView> counters() const = 0;
+    virtual std::vector<gateway::LimitView> limits() const = 0;
     /// protocol 0 and port 0: not given.
     virtual gateway::ExplainView explain(const Pair& pair, std::uint8_t protocol,
                                          std::uint16_t port) const = 0;

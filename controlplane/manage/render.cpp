@@ -3,26 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "contract/event.hpp"
+#include "manage/render_parts.hpp"
 #include "manage/text.hpp"
 
 namespace oegate::manage {
 namespace {
 
-std::string spi_text(std::uint32_t spi) {
-    return fmt::format("0x{:08x}", spi);
-}
-std::string ike_spi_text(std::uint64_t spi) {
-    return fmt::format("0x{:016x}", spi);
-}
 std::string number(std::uint64_t value) {
     return std::to_string(value);
 }
 
-Json optional_seconds(const std::optional<Duration>& duration) {
-    return duration ? Json(seconds(*duration)) : Json(nullptr);
-}
 std::string optional_text(const std::optional<Duration>& duration) {
     return duration ? readable(*duration) : "-";
 }
@@ -76,19 +70,26 @@ Response render_flows(const SnapshotAnswer& answer, const ReasonName& reason, Wa
 
 Response render_tunnels(const std::vector<gateway::TunnelView>& tunnels, const SnapshotAnswer& inbound,
                         const SnapshotAnswer& outbound) {
-    const auto find = [](const SnapshotAnswer& answer, std::uint32_t spi,
-                         const Pair& pair) -> const SaRecord* {
+    // By SPI and pair: peers choose the outbound SPIs, so that two may be alike.
+    using Known = std::map<std::pair<std::uint32_t, Pair>, const SaRecord*>;
+    const auto known_of = [](const SnapshotAnswer& answer) {
+        Known known;
         for (const SnapshotRecord& record : answer.records)
-            if (record.kind == SnapshotRecord::Kind::sa && record.sa.spi == spi && record.sa.pair == pair)
-                return &record.sa;
-        return nullptr;
+            if (record.kind == SnapshotRecord::Kind::sa)
+                known.try_emplace({record.sa.spi, record.sa.pair}, &record.sa);
+        return known;
+    };
+    const Known known_in = known_of(inbound), known_out = known_of(outbound);
+    const auto find = [](const Known& known, std::uint32_t spi, const Pair& pair) {
+        const auto found = known.find({spi, pair});
+        return found == known.end() ? nullptr : found->second;
     };
     Table table({"src", "dst", "gateway", "spi in", "spi out", "suite", "dnssec", "state", ">age",
                  ">packets in", ">packets out", ">bytes in", ">bytes out", ">rekey in"});
     Json list = Json::array();
     for (const auto& tunnel : tunnels) {
-        const SaRecord* in = find(inbound, tunnel.spi_in, tunnel.pair.reversed());
-        const SaRecord* out = find(outbound, tunnel.spi_out, tunnel.pair);
+        const SaRecord* in = find(known_in, tunnel.spi_in, tunnel.pair.reversed());
+        const SaRecord* out = find(known_out, tunnel.spi_out, tunnel.pair);
         const auto count = [](const SaRecord* sa, std::uint64_t SaRecord::*field) {
             return sa != nullptr ? Json(sa->*field) : Json(nullptr);
         };
@@ -127,36 +128,6 @@ Response render_tunnels(const std::vector<gateway::TunnelView>& tunnels, const S
     if (!complete) text += "A worker did not answer in time: counts are missing.\n";
     return {Status::done, {{"tunnels", list}, {"complete", complete}}, text};
 }
-
-namespace {
-
-Json ike_json(const gateway::IkeView& channel) {
-    return {{"local", channel.local.text()},
-            {"local_port", channel.local_port},
-            {"remote", channel.remote.text()},
-            {"remote_port", channel.remote_port},
-            {"identity", channel.identity},
-            {"role", channel.initiator ? "initiator" : "responder"},
-            {"version", 2},
-            {"state", channel.state},
-            {"suite", channel.suite},
-            {"dnssec", to_text(channel.dnssec)},
-            {"spi_initiator", ike_spi_text(channel.spi_initiator)},
-            {"spi_responder", ike_spi_text(channel.spi_responder)},
-            {"children", channel.num_children},
-            {"age", seconds(channel.age)}};
-}
-
-Json dns_json(const gateway::DnsView& answer) {
-    Json records = Json::array();
-    for (const auto& record : answer.records)
-        records.push_back({{"type", record.type}, {"text", record.text}, {"judgement", record.judgement}});
-    return {{"owner", answer.owner.text()},     {"outcome", answer.outcome},
-            {"dnssec", to_text(answer.dnssec)}, {"ttl_left", seconds(answer.left)},
-            {"detail", answer.detail},          {"records", records}};
-}
-
-}  // namespace
 
 Response render_ike(const std::vector<gateway::IkeView>& channels) {
     Table table(
@@ -234,63 +205,6 @@ Response render_counters(const std::vector<gateway::CounterView>& counters) {
         table.add({counter.name, number(counter.value)});
     }
     return {Status::done, {{"counters", values}}, text_or(table, "No counters.")};
-}
-
-Response render_explain(const gateway::ExplainView& view) {
-    const std::string prefix = view.class_prefix ? view.class_prefix->text() : "default";
-    Json story = Json::array();
-    for (const auto& line : view.story)
-        story.push_back(
-            {{"ago", seconds(line.ago)}, {"row", line.row}, {"help", line.help}, {"detail", line.detail}});
-    Json json{{"src", view.pair.source.text()},
-              {"dst", view.pair.destination.text()},
-              {"direction", view.direction},
-              {"class", to_text(view.class_kind)},
-              {"class_prefix", prefix},
-              {"state", view.state},
-              {"reason", view.reason},
-              {"reason_help", view.reason_help},
-              {"what_happens", view.what_happens},
-              {"next", view.next},
-              {"next_in", optional_seconds(view.next_in)},
-              {"dns", view.dns ? dns_json(*view.dns) : Json(nullptr)},
-              {"gateways", view.gateways},
-              {"ike", view.ike ? ike_json(*view.ike) : Json(nullptr)},
-              {"tunnel", nullptr},
-              {"story", story}};
-    if (view.tunnel)
-        json["tunnel"] = {{"gateway", view.tunnel->gateway.text()},
-                          {"spi_in", spi_text(view.tunnel->spi_in)},
-                          {"spi_out", spi_text(view.tunnel->spi_out)},
-                          {"suite", view.tunnel->suite},
-                          {"state", view.tunnel->state},
-                          {"age", seconds(view.tunnel->age)}};
-
-    std::string text = fmt::format("{} ({})\n", view.pair.text(), view.direction);
-    text += fmt::format("class     {}, by {}\n", to_text(view.class_kind), prefix);
-    text += fmt::format("state     {}{}{}\n", view.state, view.reason.empty() ? "" : ": ", view.reason);
-    if (!view.reason_help.empty()) text += fmt::format("          {}\n", view.reason_help);
-    if (!view.what_happens.empty()) text += fmt::format("now       {}\n", view.what_happens);
-    if (!view.next.empty()) text += fmt::format("next      {}\n", view.next);
-    if (view.dns) {
-        text += fmt::format("dns       {}, {}, {} left{}{}\n", view.dns->outcome, to_text(view.dns->dnssec),
-                            readable(view.dns->left), view.dns->detail.empty() ? "" : ": ", view.dns->detail);
-        for (const auto& record : view.dns->records)
-            text += fmt::format("          {} {} ({})\n", record.type, record.text, record.judgement);
-    }
-    for (const std::string& gateway : view.gateways) text += fmt::format("gateway   {}\n", gateway);
-    if (view.ike)
-        text += fmt::format("ike       {} with {}, {}, {}, age {}\n", view.ike->state,
-                            view.ike->remote.text(), view.ike->initiator ? "initiator" : "responder",
-                            view.ike->suite, readable(view.ike->age));
-    if (view.tunnel)
-        text += fmt::format("tunnel    {}, spi in {} out {}, {}, age {}\n", view.tunnel->suite,
-                            spi_text(view.tunnel->spi_in), spi_text(view.tunnel->spi_out), view.tunnel->state,
-                            readable(view.tunnel->age));
-    for (const auto& line : view.story)
-        text += fmt::format("{:>8} ago  {}: {}{}{}\n", readable(line.ago), line.row, line.help,
-                            line.detail.empty() ? "" : ": ", line.detail);
-    return {Status::done, std::move(json), std::move(text)};
 }
 
 }  // namespace oegate::manage

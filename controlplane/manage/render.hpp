@@ -35,7 +35,7 @@ struct StatusFacts {
     std::vector<WorkerLoad> loads;  // one a worker
 };
 
-Response render_status(const StatusFacts& facts);
+Response render_status(const StatusFacts& facts, const ReasonName& reason);
 Response render_flows(const SnapshotAnswer& answer, const ReasonName& reason, WallTime now);
 Response render_tunnels(const std::vector<gateway::TunnelView>& tunnels, const SnapshotAnswer& inbound,
                         const SnapshotAnswer& outbound);
@@ -54,6 +54,7 @@ Response render_routes(const std::vector<Route>& routes, const std::vector<confi
 Response render_classes(const std::vector<gateway::ClassView>& classes);
 Response render_neighbours(const std::vector<NeighbourView>& neighbours);
 Response render_counters(const std::vector<gateway::CounterView>& counters);
-Response render_explain(const gateway::ExplainView& view);
+Response render_limits(const std::vector<gateway::LimitView>& limits);
+Response render_explain(const gateway::ExplainView& view, WallTime now);
 
 }  // namespace oegate::manage

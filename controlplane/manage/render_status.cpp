@@ -1,6 +1,9 @@
 // The part of render.hpp that tells of ports: status, drops, interfaces.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "manage/render.hpp"
 #include "manage/render_workers.hpp"
 #include "manage/text.hpp"
@@ -119,7 +122,53 @@ Response render_interfaces(const std::vector<config::Interface>& configured,
             interface_table(configured, interfaces).text() + "\n" + device_table(interfaces).text()};
 }
 
-Response render_status(const StatusFacts& facts) {
+namespace {
+
+/// What went out in the clear, by reason, of all workers together; most bytes first.
+std::vector<ClearTotals> clear_ledger(const std::vector<WorkerStatus>& workers) {
+    std::map<std::uint16_t, ClearTotals> by_reason;
+    for (const WorkerStatus& worker : workers)
+        for (const ClearTotals& line : worker.clear) {
+            ClearTotals& sum = by_reason[line.reason];
+            sum.reason = line.reason;
+            sum.flows += line.flows;
+            sum.datagrams += line.datagrams;
+            sum.bytes += line.bytes;
+        }
+    std::vector<ClearTotals> ledger;
+    for (const auto& [reason, sum] : by_reason) ledger.push_back(sum);
+    std::ranges::stable_sort(ledger, [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+    return ledger;
+}
+
+std::string clear_reason(const ClearTotals& line, const ReasonName& reason) {
+    return line.reason == ClearTotals::kByClass ? "always-clear-text" : reason(line.reason);
+}
+
+Json ledger_json(const std::vector<ClearTotals>& ledger, const ReasonName& reason) {
+    Json list = Json::array();
+    for (const ClearTotals& line : ledger)
+        list.push_back({{"reason", clear_reason(line, reason)},
+                        // Those of the class have no flow to count.
+                        {"flows", line.reason == ClearTotals::kByClass ? Json(nullptr) : Json(line.flows)},
+                        {"datagrams", line.datagrams},
+                        {"bytes", line.bytes}});
+    return list;
+}
+
+std::string ledger_text(const std::vector<ClearTotals>& ledger, const ReasonName& reason) {
+    if (ledger.empty()) return "in clear     nothing since the start\n";
+    Table table({"in clear, by reason", ">flows", ">datagrams", ">bytes"});
+    for (const ClearTotals& line : ledger)
+        table.add({clear_reason(line, reason),
+                   line.reason == ClearTotals::kByClass ? "-" : number(line.flows), number(line.datagrams),
+                   number(line.bytes)});
+    return table.text();
+}
+
+}  // namespace
+
+Response render_status(const StatusFacts& facts, const ReasonName& reason) {
     std::uint64_t by_state[5] = {};
     std::uint64_t num_flows = 0;
     std::uint64_t held = 0;
@@ -137,6 +186,7 @@ Response render_status(const StatusFacts& facts) {
         if (!interface.link_up) alarms.push_back(fmt::format("interface {} has no link", interface.name));
 
     const gateway::StatusView& control = facts.control;
+    const std::vector<ClearTotals> ledger = clear_ledger(facts.workers);
     Json flows = Json::object();
     std::string flow_text;
     for (const FlowState state : kStates) {
@@ -161,6 +211,7 @@ Response render_status(const StatusFacts& facts) {
               {"denied", control.denied},
               {"clear_text", control.clear_text},
               {"clear_fallbacks", control.clear_fallbacks},
+              {"clear_ledger", ledger_json(ledger, reason)},
               {"tunnels", control.tunnels},
               {"ike", control.ike_sas},
               {"commands_unapplied", control.commands_unapplied},
@@ -175,6 +226,7 @@ Response render_status(const StatusFacts& facts) {
                         control.ike_sas, control.pending);
     text += fmt::format("clear text   {} pairs, {} of them because keying failed\n", control.clear_text,
                         control.clear_fallbacks);
+    text += ledger_text(ledger, reason);
     text += fmt::format("denied       {} pairs\n", control.denied);
     text += fmt::format("drops        {} packets (show drops)\n", readable(drops));
     if (alarms.empty()) text += "alarms       none\n";

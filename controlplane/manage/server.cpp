@@ -16,6 +16,8 @@
 namespace oegate::manage {
 namespace {
 
+constexpr std::size_t kMostFed = 64 * 1024;  // bytes of a monitor's lines at once
+
 sockaddr_un address_of(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -58,7 +60,7 @@ bool let_in(const std::string& path, const std::string& group) {
 Result<std::unique_ptr<Server>, std::string> Server::listen(const std::string& path, loop::IoWatcher& io,
                                                             Commands& commands, Log* log,
                                                             std::function<Time()> now,
-                                                            const std::string& group) {
+                                                            const std::string& group, Monitor* monitor) {
     const auto error = [&](const char* what) {
         return fail(fmt::format("management socket {}: {}: {}", path, what, std::strerror(errno)));
     };
@@ -86,12 +88,18 @@ Result<std::unique_ptr<Server>, std::string> Server::listen(const std::string& p
     if (!group.empty() && !let_in(path, group) && log != nullptr)
         log->write(config::LogLevel::warning, "manage", "management.viewer-group lets nobody in",
                    {{"group", group}, {"error", std::strerror(errno)}});
-    return std::unique_ptr<Server>(new Server(fd, path, io, commands, log, std::move(now)));
+    return std::unique_ptr<Server>(new Server(fd, path, io, commands, log, std::move(now), monitor));
 }
 
 Server::Server(int fd, std::string path, loop::IoWatcher& io, Commands& commands, Log* log,
-               std::function<Time()> now)
-    : fd_(fd), path_(std::move(path)), io_(io), commands_(commands), log_(log), now_(std::move(now)) {
+               std::function<Time()> now, Monitor* monitor)
+    : fd_(fd),
+      path_(std::move(path)),
+      io_(io),
+      commands_(commands),
+      log_(log),
+      now_(std::move(now)),
+      monitor_(monitor) {
     io_.watch(fd_, false, [this] { accept_clients(); });
 }
 
@@ -144,6 +152,7 @@ void Server::read_input(ClientId id) {
             client.in.append(buffer.data(), static_cast<std::size_t>(got));
         }
     }
+    if (client.end && client.reader) return drop(id);
     run_next(id);
     // An ended input stays readable for ever: not watched until there is an answer.
     const auto found = clients_.find(id);
@@ -186,6 +195,7 @@ void Server::run_next(ClientId id) {
                     {{"verb", request->verb},
                      {"arguments", fmt::format("{}", fmt::join(request->arguments, " "))},
                      {"uid", std::to_string(client.user)}});
+    if (request->verb == "monitor" && monitor_ != nullptr) return begin_monitor(id, *request);
     const Caller caller{client.user,
                         client.user == 0 || client.user == geteuid() ? Role::admin : Role::viewer};
     commands_.run(
@@ -193,6 +203,37 @@ void Server::run_next(ClientId id) {
         [this, id, number, alive = std::weak_ptr(alive_), json = request->json](const Response& response) {
             if (const auto living = alive.lock(); living && *living) answer(id, number, response, json);
         });
+}
+
+/// What the reader gets from now on goes by write_output(); the client stays busy, so that
+/// nothing else of it is read.
+void Server::begin_monitor(ClientId id, const Request& request) {
+    Client& client = clients_.at(id);
+    const auto refuse = [&](Response response) { answer(id, client.request, response, request.json); };
+    if (request.arguments.size() > find_verb("monitor")->max_arguments)
+        return refuse(usage("usage: oegate monitor [SRC [DST]]"));
+    const auto filter = Monitor::filter_argument(request.arguments, refuse);
+    if (!filter) return;
+    // Also when it could be written at once: tell() is not the place to find a client gone.
+    const auto wake = [this, id] {
+        if (const auto found = clients_.find(id); found != clients_.end())
+            io_.watch(found->second.fd, true, [this, id] { on_ready(id); });
+    };
+    client.reader = monitor_->open(*filter, request.json, wake);
+    if (!client.reader)
+        return refuse({Status::failed, nullptr,
+                       fmt::format("{} readers monitor already: end one of them\n", Monitor::kMaxReaders)});
+    client.deadline = kNever;
+    wake();
+}
+
+void Server::feed(Client& client) {
+    if (!client.reader) return;
+    while (client.out.size() < kMostFed) {
+        auto line = monitor_->next(*client.reader);
+        if (!line) return;
+        client.out += *line;
+    }
 }
 
 void Server::answer(ClientId id, std::uint64_t request, const Response& response, bool json) {
@@ -211,7 +252,11 @@ void Server::answer(ClientId id, std::uint64_t request, const Response& response
 
 void Server::write_output(ClientId id) {
     Client& client = clients_.at(id);
-    if (client.out.empty()) return;
+    if (client.out.empty()) feed(client);
+    if (client.out.empty()) {
+        if (client.reader) io_.watch(client.fd, false, [this, id] { on_ready(id); });
+        return;
+    }
     while (client.sent < client.out.size()) {
         const ssize_t sent =
             send(client.fd, client.out.data() + client.sent, client.out.size() - client.sent, MSG_NOSIGNAL);
@@ -219,10 +264,11 @@ void Server::write_output(ClientId id) {
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
         if (sent < 0) return drop(id);
         client.sent += static_cast<std::size_t>(sent);
-        client.deadline = now_() + kAnswer;  // it takes what it asked for
+        if (!client.reader) client.deadline = now_() + kAnswer;  // it takes what it asked for
     }
     client.out.clear();
     client.sent = 0;
+    if (client.reader) return;  // watched until there is nothing more to feed
     client.deadline = now_() + kIdle;
     if (client.end && client.in.empty()) return drop(id);
     io_.watch(client.fd, false, [this, id] { on_ready(id); });
@@ -231,6 +277,7 @@ void Server::write_output(ClientId id) {
 void Server::drop(ClientId id) {
     const auto found = clients_.find(id);
     if (found == clients_.end()) return;
+    if (found->second.reader) monitor_->close(*found->second.reader);
     io_.unwatch(found->second.fd);
     close(found->second.fd);
     clients_.erase(found);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.hpp"
@@ -16,6 +17,7 @@
 #include "loop/io.hpp"
 #include "manage/commands.hpp"
 #include "manage/log.hpp"
+#include "manage/monitor.hpp"
 
 namespace oegate::manage {
 
@@ -28,11 +30,13 @@ class Server {
     /// Listens on path (at most 107 bytes), with mode 0600; with a group (that exists,
     /// else nobody is let in and the log says so) 0660. A socket that a dead
     /// daemon left there is replaced; a living one is an error. The error is a line
-    /// for people. log may be null. All must outlive the server.
+    /// for people. log may be null, and monitor: then `monitor` is refused. All must
+    /// outlive the server.
     static Result<std::unique_ptr<Server>, std::string> listen(const std::string& path, loop::IoWatcher& io,
                                                                Commands& commands, Log* log,
                                                                std::function<Time()> now,
-                                                               const std::string& group = "");
+                                                               const std::string& group = "",
+                                                               Monitor* monitor = nullptr);
     /// Closes every client and removes the socket's file.
     ~Server();
     Server(const Server&) = delete;
@@ -53,15 +57,18 @@ class Server {
         std::uint64_t request = 0;  // counts them: a late answer is not the next one's
         bool end = false;           // no more input; close when all is sent
         Time deadline{};
+        std::optional<Monitor::ReaderId> reader;  // it monitors: nothing else comes from it
     };
     using ClientId = std::uint64_t;
 
     Server(int fd, std::string path, loop::IoWatcher& io, Commands& commands, Log* log,
-           std::function<Time()> now);
+           std::function<Time()> now, Monitor* monitor);
     void accept_clients();
     void on_ready(ClientId id);
     void read_input(ClientId id);
     void run_next(ClientId id);
+    void begin_monitor(ClientId id, const Request& request);
+    void feed(Client& client);
     void answer(ClientId id, std::uint64_t request, const Response& response, bool json);
     void write_output(ClientId id);
     void drop(ClientId id);
@@ -72,6 +79,7 @@ class Server {
     Commands& commands_;
     Log* log_;
     std::function<Time()> now_;
+    Monitor* monitor_;
     ClientId next_ = 1;
     std::map<ClientId, Client> clients_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // answers may come after us

@@ -201,6 +201,88 @@ TEST_CASE("a daemon's answer is printed and its status is ours") {
     }
 }
 
+TEST_CASE("monitor: prints what comes, until enough") {
+    const Directory d;
+    const std::string socket = d.file("s");
+    const std::string lines = R"({"status":0,"json":{"event":"begin"}})"
+                              "\n"
+                              R"({"status":0,"json":{"event":"transition","reason":"n.oe"}})"
+                              "\n"
+                              R"({"status":0,"json":{"event":"transition","reason":"g.keyed"}})"
+                              "\n";
+    SECTION("one object a line, and the hosts as they were named") {
+        FakeDaemon daemon(socket, lines);
+        const Outcome outcome =
+            oegate(d, {"--socket", socket, "--json", "monitor", "192.1.0.65", "192.2.0.66", "--count", "2"});
+        CHECK(outcome.status == 0);
+        CHECK(outcome.out ==
+              "{\"event\":\"begin\"}\n{\"event\":\"transition\",\"reason\":\"n.oe\"}\n"
+              "{\"event\":\"transition\",\"reason\":\"g.keyed\"}\n");
+        CHECK(contains(daemon.requests()[0], R"("verb":"monitor","args":["192.1.0.65","192.2.0.66"])"));
+    }
+    SECTION("it ends after its time") {
+        FakeDaemon daemon(socket, lines);
+        CHECK(oegate(d, {"--socket", socket, "--json", "monitor", "--seconds", "1"}).status == 0);
+    }
+    SECTION("refused: the daemon's words and status") {
+        FakeDaemon daemon(socket, "{\"status\":1,\"text\":\"8 readers monitor already\"}\n");
+        const Outcome outcome = oegate(d, {"--socket", socket, "monitor"});
+        CHECK(outcome.status == 1);
+        CHECK(outcome.out.empty());
+        CHECK(outcome.err == "oegate: 8 readers monitor already\n");
+    }
+    SECTION("nobody answers") {
+        FakeDaemon daemon(socket, "");
+        CHECK(oegate(d, {"--socket", socket, "--timeout", "100", "monitor"}).status == 6);
+    }
+}
+
+TEST_CASE("what a hand may mistype: exit 2, nothing on standard output, and what was expected") {
+    const Directory d;
+    const std::vector<std::vector<std::string>> wrong{
+        {"shwo", "status"},
+        {"show", "everything"},
+        {"show"},
+        {"show", "status", "now"},
+        {"show", "flows", "1", "2", "3"},
+        {"explain"},
+        {"explain", "192.1.0.65"},
+        {"flow", "clear", "192.1.0.65"},
+        {"tunnel", "rekey"},
+        {"route", "add", "192.3.0.0/24"},
+        {"trace", "192.1.0.65", "192.2.0.66", "--count", "many"},
+        {"trace", "192.1.0.65", "192.2.0.66", "--seconds", "-1"},
+        {"capture", "start"},
+        {"monitor", "1", "2", "3"},
+        {"monitor", "--count", "-1"},
+        {"monitor", "--seconds", "soon"},
+        {"--timeout", "soon", "show", "status"},
+        {"--no-such-option"},
+        {"config", "check"},
+        {"key", "generate"},
+        {"key", "generate", "--out", d.file("k"), "--bits", "1024"},
+        {"key", "generate", "--out", d.file("k"), "--bits", "3072x"},
+        {"dns", "records", "--key", d.file("k")},
+        {"dns", "records", "--key", d.file("k"), "--gateway", "192.1.1"},
+        {"dns", "records", "--key", d.file("k"), "--gateway", "192.1.1.4", "--ttl", "-1"},
+        {"dns", "records", "--key", d.file("k"), "--gateway", "192.1.1.4", "--precedence", "256",
+         "192.1.0.65"},
+        {"dns", "records", "--key", d.file("k"), "--gateway", "192.1.1.4", "alice"}};
+    for (const auto& arguments : wrong) {
+        std::string line;
+        for (const std::string& argument : arguments) line += " " + argument;
+        CAPTURE(line);
+        std::vector<std::string> all{"--socket", d.file("nobody")};
+        all.insert(all.end(), arguments.begin(), arguments.end());
+        const Outcome outcome = oegate(d, all);
+        CHECK(outcome.status == 2);
+        CHECK(outcome.out.empty());
+        CHECK_FALSE(outcome.err.empty());
+        CHECK_FALSE(contains(outcome.err, "terminate"));
+    }
+    CHECK_FALSE(std::ifstream(d.file("k")).good());
+}
+
 TEST_CASE("trace: asks until the daemon says that it ended") {
     const Directory d;
     const std::string socket = d.file("s");

@@ -101,6 +101,11 @@ class FakeProvider final : public Provider {
         worker.flows = 4;
         worker.flows_by_state[static_cast<std::size_t>(FlowState::encrypt)] = 3;
         worker.flows_by_state[static_cast<std::size_t>(FlowState::deny)] = 1;
+        worker.clear = {{7, 2, 10, 840}, {ClearTotals::kByClass, 0, 5, 420}};
+        WorkerStatus other;
+        other.lcore = 2;
+        other.clear = {{7, 1, 1, 84}, {9, 1, 100, 84000}};
+        if (two_workers) return {worker, other};
         return {worker};
     }
     std::vector<MemoryStatus> memory() const override { return {{"packet buffers", -1, 512, 2048}}; }
@@ -140,6 +145,10 @@ class FakeProvider final : public Provider {
         return {{Prefix::parse("10.0.0.0/8"), ClassKind::always_clear_text}, {std::nullopt, ClassKind::deny}};
     }
     std::vector<gateway::CounterView> counters() const override { return {{"ike_refused", 2}}; }
+    std::vector<gateway::LimitView> limits() const override {
+        return {{"limits.connections", 12, 65536, 3, "answered without an instance"},
+                {"dns.max-queries", std::nullopt, 512, 0, "the lookup fails"}};
+    }
     gateway::ExplainView explain(const Pair& pair, std::uint8_t protocol, std::uint16_t port) const override {
         gateway::ExplainView view;
         view.pair = pair;
@@ -182,6 +191,7 @@ class FakeProvider final : public Provider {
     std::vector<std::pair<SnapshotRequest, std::function<void(SnapshotAnswer)>>> asked;
     std::optional<Pair> cleared;
     std::uint64_t busy = 0, total = 0;
+    bool two_workers = false;
     std::optional<Duration> measured;
     std::vector<std::string> audited;
     std::vector<Command> posted;
@@ -306,6 +316,9 @@ TEST_CASE("the commands") {
               "flows        4 (0 hold, 0 pass, 1 deny, 3 encrypt), 0 datagrams held\n"
               "tunnels      3 over 1 keying channels, 0 pairs being keyed\n"
               "clear text   2 pairs, 1 of them because keying failed\n"
+              "in clear, by reason  flows  datagrams  bytes\n"
+              "row-7                    2         10    840\n"
+              "always-clear-text        -          5    420\n"
               "denied       0 pairs\n"
               "drops        3 packets (show drops)\n"
               "ALARM        keys are written to /tmp/keys.log\n"
@@ -360,8 +373,9 @@ TEST_CASE("the commands") {
               "          the zone's signatures are wrong\n"
               "now       dropped (6 443)\n"
               "next      asked again in 5min 0s\n"
-              "    2.0s ago  n.oe: all lookups start at once\n"
-              "    1.0s ago  p.bogus: SERVFAIL but CD=1 answers: IPSECKEY\n");
+              "2026-11-22T00:24:48.123456Z      2.0s ago  n.oe: all lookups start at once\n"
+              "2026-11-22T00:24:49.123456Z      1.0s ago  p.bogus: SERVFAIL but CD=1 answers: IPSECKEY\n");
+        CHECK(response.json["story"][1]["at"] == "2026-11-22T00:24:49.123456Z");
         CHECK(response.json["class"] == "oe-paranoid");
         CHECK(response.json["story"].size() == 2);
     }
@@ -426,6 +440,47 @@ TEST_CASE("the commands") {
         REQUIRE(got.has_value());
         CHECK(got->json["tunnels"].size() == 1);
     }
+}
+
+TEST_CASE("the ledger of clear text: workers together, most bytes first") {
+    Fixture f;
+    f.provider.two_workers = true;
+    const Json ledger = f.run("show status").json["clear_ledger"];
+    REQUIRE(ledger.size() == 3);
+    CHECK(ledger[0] == Json{{"reason", "row-9"}, {"flows", 1}, {"datagrams", 100}, {"bytes", 84000}});
+    CHECK(ledger[1] == Json{{"reason", "row-7"}, {"flows", 3}, {"datagrams", 11}, {"bytes", 924}});
+    CHECK(ledger[2] ==
+          Json{{"reason", "always-clear-text"}, {"flows", nullptr}, {"datagrams", 5}, {"bytes", 420}});
+}
+
+TEST_CASE("show limits: use, bound, hits") {
+    Fixture f;
+    const Response response = f.run("show limits");
+    CHECK(response.text ==
+          "limit               use  bound  hits  what becomes of one more\n"
+          "limits.connections   12  65536     3  answered without an instance\n"
+          "dns.max-queries       -    512     0  the lookup fails\n");
+    CHECK(response.json["limits"][1]["use"].is_null());
+    CHECK(response.json["limits"][0]["hits"] == 3);
+}
+
+TEST_CASE("show tunnels: ten thousand of them at once") {
+    // Joined one by one with one by one this would be 10^8 comparisons a direction.
+    SnapshotAnswer in, out;
+    std::vector<gateway::TunnelView> tunnels;
+    for (std::uint32_t i = 0; i < 10'000; ++i) {
+        gateway::TunnelView tunnel = tunnel_view();
+        tunnel.spi_in = 0x01000000 + i;
+        tunnel.spi_out = 0xc0000000 + i;
+        tunnels.push_back(tunnel);
+        in.records.push_back(sa_record(tunnel.pair.reversed(), tunnel.spi_in, i));
+        out.records.push_back(sa_record(tunnel.pair, tunnel.spi_out, 2 * i));
+    }
+    const auto began = std::chrono::steady_clock::now();
+    const Response response = render_tunnels(tunnels, in, out);
+    CHECK(std::chrono::steady_clock::now() - began < 5s);
+    CHECK(response.json["tunnels"][9999]["packets_in"] == 9999);
+    CHECK(response.json["tunnels"][9999]["packets_out"] == 19998);
 }
 
 TEST_CASE("every verb is answered") {
@@ -593,11 +648,13 @@ struct Daemon {
     Fixture f;
     loop::Reactor reactor;
     std::string path = "/tmp/oegate-test-manage." + std::to_string(getpid()) + "/s";
+    Monitor monitor{[] { return kWall; }};
     std::unique_ptr<Server> server;
     Time now{1000s};
 
     Daemon() {
-        auto listening = Server::listen(path, reactor, f.commands, nullptr, [this] { return now; });
+        auto listening = Server::listen(
+            path, reactor, f.commands, nullptr, [this] { return now; }, "", &monitor);
         if (!listening) FAIL(listening.error());
         server = std::move(*listening);
     }
@@ -712,6 +769,93 @@ TEST_CASE("the socket: a question, an answer") {
         daemon.f.provider.asked[0].second({});
         CHECK(daemon.is_closed(fd));
         CHECK(access(daemon.path.c_str(), F_OK) != 0);
+    }
+    close(fd);
+}
+
+TEST_CASE("the socket: a reader of the monitor stays, and the others with it") {
+    Daemon daemon;
+    const int fd = daemon.client();
+    gateway::TransitionView transition;
+    transition.pair = kAliceBob;
+    transition.from = "potential";
+    transition.to = "pending";
+    transition.row = "p.found";
+
+    SECTION("lines come as they happen, without end; a question of another is answered meanwhile") {
+        daemon.send_text(fd, encode(Request{"monitor", {}, true}));
+        daemon.rounds();
+        CHECK(parse_response(daemon.received(fd))->json["event"] == "begin");
+        daemon.now += 10 * Server::kIdle;
+        daemon.server->on_timer(daemon.now);
+        for (int i = 0; i < 3; ++i) {
+            daemon.monitor.tell(transition);
+            daemon.rounds();
+            CHECK(parse_response(daemon.received(fd))->json["reason"] == "p.found");
+        }
+        const int other = daemon.client();
+        daemon.send_text(other, encode(Request{"show classes", {}, true}));
+        daemon.rounds();
+        CHECK(parse_response(daemon.received(other)).has_value());
+        close(other);
+        daemon.rounds();
+    }
+    SECTION("one that does not read loses lines, and is told how many") {
+        daemon.send_text(fd, encode(Request{"monitor", {}, true}));
+        daemon.rounds();
+        transition.detail = std::string(1000, 'x');
+        std::size_t told = 0;
+        for (; daemon.monitor.num_lost() == 0; ++told) {
+            REQUIRE(told < 10 * Monitor::kMaxLines);
+            daemon.monitor.tell(transition);
+            daemon.rounds(1);
+        }
+        daemon.monitor.tell(transition);
+        CHECK(daemon.monitor.num_lost() == 2);
+        std::string all, more;
+        for (int quiet = 0; quiet < 3; more.empty() ? ++quiet : quiet = 0) {
+            more = daemon.received(fd);
+            all += more;
+            daemon.rounds();
+        }
+        CHECK(static_cast<std::size_t>(std::count(all.begin(), all.end(), '\n')) == told - 1 + 2);
+        CHECK(parse_response(all.substr(all.rfind('\n', all.size() - 2) + 1))->json["lines"] == 2);
+    }
+    SECTION("gone: its place is free") {
+        daemon.send_text(fd, encode(Request{"monitor", {}, false}));
+        daemon.rounds();
+        CHECK(daemon.monitor.num_readers() == 1);
+        shutdown(fd, SHUT_WR);
+        daemon.rounds();
+        CHECK(daemon.monitor.num_readers() == 0);
+        CHECK(daemon.server->num_clients() == 0);
+        daemon.monitor.tell(transition);
+        daemon.rounds();
+    }
+    SECTION("wrong hosts, and too many readers, are told so; the connection goes on") {
+        daemon.send_text(fd, encode(Request{"monitor", {"alice"}, false}));
+        daemon.rounds();
+        CHECK(parse_response(daemon.received(fd))->status == Status::usage);
+        daemon.send_text(fd, encode(Request{"monitor", {"192.1.0.65", "192.2.0.66", "x"}, false}));
+        daemon.rounds();
+        CHECK(parse_response(daemon.received(fd))->text == "usage: oegate monitor [SRC [DST]]");
+        for (std::size_t i = 0; i < Monitor::kMaxReaders; ++i) daemon.monitor.open({}, true, [] {});
+        daemon.send_text(fd, encode(Request{"monitor", {}, false}));
+        daemon.rounds();
+        CHECK(parse_response(daemon.received(fd))->status == Status::failed);
+        daemon.send_text(fd, encode(Request{"show classes", {}, true}));
+        daemon.rounds();
+        CHECK(parse_response(daemon.received(fd))->status == Status::done);
+    }
+    SECTION("one that talks on is closed") {
+        daemon.send_text(fd, encode(Request{"monitor", {}, false}));
+        daemon.rounds();
+        const std::string talk(8192, 'x');
+        for (int i = 0; i < 4; ++i) {
+            [[maybe_unused]] const auto sent = send(fd, talk.data(), talk.size(), MSG_NOSIGNAL);
+            daemon.rounds();
+        }
+        CHECK(daemon.monitor.num_readers() == 0);
     }
     close(fd);
 }
