@@ -5,7 +5,7 @@
 #             └──── dns.pcap ─────────┘             time-sequence diagram
 # shellcheck shell=bash disable=SC2154
 . "$root/tests/smoke/lab.sh"
-at dns tcpdump -q -U -i mgmt -w "$out/dns.pcap" port 53 2>/dev/null &
+at dns tcpdump --immediate-mode -q -U -i mgmt -w "$out/dns.pcap" port 53 2>/dev/null &
 wait_for 5 test -s "$out/dns.pcap"
 reverse() { /usr/bin/python3 -c 'import ipaddress, sys; print(ipaddress.ip_address(sys.argv[1]).reverse_pointer)' "$1"; }
 wires() { { tcpdump -tt -n -r "$out/dns.pcap"; tcpdump -tt -n -r "$lab/capture/internet.pcap"; } 2>/dev/null | sort -n; }
