@@ -1,18 +1,9 @@
 #include "contract/words.hpp"
 
-#include <array>
+#include "base/word_table.hpp"
 
 namespace oegate {
 namespace {
-
-template <class E>
-struct Word {
-    E value;
-    std::string_view text;
-};
-// clang-16 deduces nothing for an aggregate by itself.
-template <class E>
-Word(E, std::string_view) -> Word<E>;
 
 constexpr std::array kFlowStates{
     Word{FlowState::none, "none"}, Word{FlowState::hold, "hold"},       Word{FlowState::pass, "pass"},
@@ -55,35 +46,28 @@ constexpr std::array kDfPolicies{
     Word{DfPolicy::clear, "clear"},
 };
 
-template <class Table, class E>
-std::string_view find_text(const Table& table, E value) {
-    for (const auto& word : table)
-        if (word.value == value) return word.text;
-    return "?";
-}
-
 }  // namespace
 
 std::string_view to_text(FlowState value) {
-    return find_text(kFlowStates, value);
+    return word_of(kFlowStates, value);
 }
 std::string_view to_text(ClassKind value) {
-    return find_text(kClasses, value);
+    return word_of(kClasses, value);
 }
 std::string_view to_text(Verdict value) {
-    return find_text(kVerdicts, value);
+    return word_of(kVerdicts, value);
 }
 std::string_view to_text(InterfaceRole value) {
-    return find_text(kRoles, value);
+    return word_of(kRoles, value);
 }
 std::string_view to_text(IdleMode value) {
-    return find_text(kIdleModes, value);
+    return word_of(kIdleModes, value);
 }
 std::string_view to_text(SourceCheck value) {
-    return find_text(kSourceChecks, value);
+    return word_of(kSourceChecks, value);
 }
 std::string_view to_text(DfPolicy value) {
-    return find_text(kDfPolicies, value);
+    return word_of(kDfPolicies, value);
 }
 
 }  // namespace oegate

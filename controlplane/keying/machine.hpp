@@ -1,6 +1,7 @@
 // Inside of Keying: instances, offers and the one function that changes a state.
-// Included by this room's sources only. keying.cpp turns what happens into events
-// and facts, runs.cpp does what rows say, offers.cpp is the responder's half.
+// Included by this room's sources only. keying.cpp and answers.cpp turn what happens
+// into events, step.cpp finds the row, runs.cpp and children.cpp do what it says,
+// offers.cpp is the responder's half.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +21,13 @@ inline int rank(Verdict v) {
 }
 inline Verdict weakest(Verdict a, Verdict b) {
     return rank(a) <= rank(b) ? a : b;
+}
+
+inline bool is_pending(State s) {
+    return s == State::potential || s == State::pending;
+}
+inline bool is_expiring(State s) {
+    return s == State::expiring_keyed || s == State::expiring_clear || s == State::expiring_deny;
 }
 
 inline constexpr std::size_t kMaxStory = 24;
@@ -130,7 +138,7 @@ class Keying::Impl {
     ConnectionId next_id = 1;
     bool closing = false;
 
-    // keying.cpp
+    // step.cpp
     Connection& create(const Pair& pair, Time now);
     void erase(ConnectionId id);
     Connection* of_child(ike::ChildId child);
@@ -143,10 +151,14 @@ class Keying::Impl {
     void fire(ConnectionId id, Time now);
     void say(const Pair& pair, State from, State to, const Row& row, const std::string& detail);
     void refuse_event(const Pair& pair, State state, Event event, const std::string& detail);
-    void judge(Connection& c, const discovery::DelegationAnswer& answer, Time now);
     void shorten(Connection& c, Duration lifespan) { c.lifespan = std::min(c.lifespan, lifespan); }
-    ConnectionStatus status_of(const Connection& c, bool whole) const;
     void forget_peers(Time now);
+
+    // answers.cpp
+    void judge(Connection& c, const discovery::DelegationAnswer& answer, Time now);
+
+    // views.cpp
+    ConnectionStatus status_of(const Connection& c, bool whole) const;
 
     // runs.cpp
     void run(Connection& c, const Row& row, State from, const Step& step, Time now);
@@ -156,6 +168,8 @@ class Keying::Impl {
     void walk(Connection& c, Time now);
     void start_exchange(Connection& c, bool fresh);
     void conclude(Connection& c, Story reason, Time now);
+
+    // children.cpp
     Child& add_child(Connection& c, const NewChild& info, Time now);
     void settle_rivals(Connection& c, Child& added, Story reason, Time now);
     void adopt_new(Connection& c, const Row& row, const NewChild& added, Time now);

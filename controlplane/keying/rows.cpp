@@ -1,4 +1,4 @@
-// The rows themselves, the proof that they do not overlap, and their names.
+// The rows themselves, and the proof that they do not overlap.
 #include "keying/rows.hpp"
 
 #include <array>
@@ -253,79 +253,6 @@ constexpr std::array kForeign{
     ForeignRow{Story::l_bad, "a later issue"},
 };
 
-struct StoryText {
-    std::string_view name, help;
-};
-constexpr std::array<StoryText, kNumStories> kStoryTexts{{
-#define OEGATE_STORY_TEXT(id, name, help) {name, help},
-    OEGATE_STORIES(OEGATE_STORY_TEXT)
-#undef OEGATE_STORY_TEXT
-}};
-
-template <std::size_t N, class E>
-std::string_view pick(const std::array<std::string_view, N>& names, E value) {
-    const auto i = static_cast<std::size_t>(value);
-    return i < N ? names[i] : "?";
-}
-
-constexpr std::array<std::string_view, static_cast<std::size_t>(State::kCount)> kStateNames{
-    "none",           "potential",     "pending", "keyed", "clear-text", "deny",    "expiring-keyed",
-    "expiring-clear", "expiring-deny", "expired", "gone",  "offered",    "waiting", "answered"};
-constexpr std::array<std::string_view, static_cast<std::size_t>(Event::kCount)> kEventNames{
-    "request",      "candidate",      "candidate-no-key", "key-missing",     "unusable",     "absent",
-    "dns-failed",   "bogus",          "malformed",        "silence",         "dead-channel", "bad-signature",
-    "refused",      "child-refused",  "channel-full",     "too-many",        "no-tunnel",    "hold-timer",
-    "late-timer",   "lifespan-timer", "look-timer",       "ask-timer",       "move-timer",   "probe-timer",
-    "close-timer",  "used-report",    "removed-report",   "child-installed", "first-esp",    "soft-expiry",
-    "hard-expiry",  "rekey-failed",   "child-deleted",    "child-dead",      "ike-gone",     "hint",
-    "clear",        "shutdown",       "want-keys",        "keys-found",      "keys-missing", "want-source",
-    "source-named", "source-unnamed"};
-constexpr std::array<std::string_view, 37> kRunNames{"nothing",
-                                                     "note",
-                                                     "start lookup",
-                                                     "look up again",
-                                                     "answer only",
-                                                     "ask key",
-                                                     "start exchange",
-                                                     "fresh exchange",
-                                                     "next gateway",
-                                                     "conclude",
-                                                     "conclude by class",
-                                                     "hold over",
-                                                     "forget late",
-                                                     "adopt",
-                                                     "adopt crossed",
-                                                     "adopt rekey",
-                                                     "adopt new",
-                                                     "move",
-                                                     "begin rekey",
-                                                     "end rekey",
-                                                     "drop child",
-                                                     "fall back",
-                                                     "hold again",
-                                                     "check liveness",
-                                                     "ask use",
-                                                     "look later",
-                                                     "defer",
-                                                     "reapply",
-                                                     "close",
-                                                     "gone",
-                                                     "restart",
-                                                     "ask peer keys",
-                                                     "give keys",
-                                                     "give no keys",
-                                                     "allow",
-                                                     "refuse",
-                                                     "ask source"};
-constexpr std::array<std::string_view, 13> kToNames{
-    "same",       "fail", "back",    "expiring", "potential", "pending", "keyed",
-    "clear-text", "deny", "expired", "gone",     "waiting",   "answered"};
-constexpr std::array<std::string_view, 22> kFactNames{
-    "class",         "class",        "class",          "by default",      "bound reached", "connections full",
-    "more gateways", "held",         "used",           "lifespan over",   "ours",          "rekey",
-    "crossed",       "same peer",    "in use",         "another SA pair", "rekeying",      "better",
-    "claims ours",   "class allows", "weaker verdict", "own address"};
-
 }  // namespace
 
 std::span<const Row> rows() {
@@ -339,38 +266,6 @@ const Row* find_row(State state, Event event, Facts facts) {
     for (const Row& row : kRows)
         if ((row.from & in(state)) != 0 && row.event == event && row.requires_.holds(facts)) return &row;
     return nullptr;
-}
-
-std::string_view to_text(Story s) {
-    const auto i = static_cast<std::size_t>(s);
-    return i < kNumStories ? kStoryTexts[i].name : "?";
-}
-std::string_view help(Story s) {
-    const auto i = static_cast<std::size_t>(s);
-    return i < kNumStories ? kStoryTexts[i].help : "?";
-}
-Story story_of(std::string_view name) {
-    for (std::size_t i = 0; i < kNumStories; ++i)
-        if (kStoryTexts[i].name == name) return static_cast<Story>(i);
-    return Story::unknown;
-}
-std::string_view reason_text(std::uint16_t reason) {
-    return to_text(static_cast<Story>(reason));
-}
-std::string_view to_text(State s) {
-    return pick(kStateNames, s);
-}
-std::string_view to_text(Event e) {
-    return pick(kEventNames, e);
-}
-std::string_view to_text(Run r) {
-    return pick(kRunNames, r);
-}
-std::string_view to_text(To t) {
-    return pick(kToNames, t);
-}
-std::string_view fact_text(unsigned bit) {
-    return bit < kFactNames.size() ? kFactNames[bit] : "?";
 }
 
 }  // namespace oegate::keying

@@ -1,6 +1,6 @@
 // THE state table of the connection machine (keying.md; OE draft §3.2-3.4) and of
 // the responder's offers. A row is the specification: in state `from`, when `event`
-// happens and the facts agree with `requires`, do `run` and go to `to`. keying.cpp
+// happens and the facts agree with `requires`, do `run` and go to `to`. step.cpp
 // executes rows; docs/states.md is written from them. Order does not matter: a
 // compile-time check proves that no two rows overlap.
 #pragma once
@@ -218,7 +218,7 @@ struct Requires {
     constexpr bool holds(Facts facts) const { return (facts & mask) == value; }
 };
 
-/// What a row does; keying.cpp has one function for each.
+/// What a row does: runs.cpp.
 enum class Run : std::uint8_t {
     nothing,
     note,            // log and count only

@@ -1,0 +1,143 @@
+// The SA pairs of a connection: which one outbound traffic uses, which crossed ones
+// survive, and what happens when one goes. Called by what rows do (runs.cpp).
+#include "keying/machine.hpp"
+
+namespace oegate::keying {
+
+Child& Keying::Impl::add_child(Connection& c, const NewChild& info, Time now) {
+    by_child[info.child] = c.id;
+    Child child;
+    child.info = info;
+    child.installed = now;
+    c.children.push_back(std::move(child));
+    return c.children.back();
+}
+
+/// RFC 7296 §2.8.1: of two SA pairs made by crossing exchanges, the one made with the
+/// lowest of the four nonces is closed by the side that created it.
+void Keying::Impl::settle_rivals(Connection& c, Child& added, Story reason, Time now) {
+    Child* rival = nullptr;
+    for (Child& other : c.children)
+        if (&other != &added && !other.lost && !other.deleting) {
+            const bool same_rekey = added.info.replaces && other.info.replaces == added.info.replaces;
+            if (same_rekey || (rival == nullptr && other.info.initiator != added.info.initiator))
+                rival = &other;
+        }
+    if (rival == nullptr) return;
+    Child& loser = added.info.lowest_nonce < rival->info.lowest_nonce ? added : *rival;
+    Child& winner = &loser == &added ? *rival : added;
+    loser.lost = true;
+    loser.move_at = kNever;
+    loser.close = loser.info.initiator;
+    c.rekeying = false;
+    // Crossed, or has the peer begun a new life and knows nothing of the winner?
+    winner.probe_at = now + config.timers.gateway;
+    if (c.current == winner.info.child) {
+        sweep(c);
+    } else if (winner.info.initiator) {
+        move_to(c, winner.info.child, reason);
+    } else {
+        // The peer has our child for certain, its own only when its exchange ends: we
+        // move there and close ours on its first valid ESP, not by the clock.
+        winner.move_at = kNever;
+        if (!c.current) move_to(c, loser.info.child, reason);
+    }
+}
+
+/// When the winner of a crossing came to nothing, the loser is good enough.
+void Keying::Impl::revive(Connection& c) {
+    Child* last = nullptr;
+    for (Child& child : c.children) {
+        if (child.deleting || child.spent) continue;
+        if (!child.lost) return;
+        last = &child;
+    }
+    if (last == nullptr) return;
+    last->lost = last->close = false;
+    if (c.current != last->info.child && !last->info.initiator)
+        last->move_at = c.current ? kNever : last->installed;
+}
+
+/// r.identical, k.second: a later SA pair takes over once it is used.
+void Keying::Impl::adopt_new(Connection& c, const Row& row, const NewChild& added, Time now) {
+    if (row.story == Story::r_identical)
+        for (Child& old : c.children) {
+            old.lost = old.close = true;
+            old.move_at = kNever;
+        }
+    Child& child = add_child(c, added, now);
+    c.verdict = added.verdict;
+    c.rekeying = false;
+    c.reason = row.story;
+    if (child.info.initiator)
+        move_to(c, child.info.child, row.story);
+    else
+        child.move_at = now + kMoveAfter;
+}
+
+void Keying::Impl::move_to(Connection& c, ike::ChildId id, Story reason) {
+    Child* child = c.child(id);
+    if (child == nullptr) return;
+    leave_peer(c);
+    if (Child* former = c.current && *c.current != id ? c.child(*c.current) : nullptr) former->spent = true;
+    c.current = id;
+    child->move_at = kNever;
+    peers[child->info.remote].connections.insert(c.id);
+    set_policy(c, FlowState::encrypt, reason);
+    if (child->info.initiator && child->info.replaces)  // the initiator of a rekey deletes (RFC 7296 §2.8)
+        if (Child* old = c.child(*child->info.replaces)) {
+            old->lost = old->close = true;
+        }
+    sweep(c);
+}
+
+/// Deletes what lost and is ours to close, as soon as no traffic of ours uses it.
+void Keying::Impl::sweep(Connection& c) {
+    for (Child& child : c.children)
+        if (child.close && c.current != child.info.child) delete_child(child);
+}
+
+void Keying::Impl::delete_child(Child& child) {
+    if (child.deleting) return;
+    child.deleting = true;
+    actions.push_back(DeleteChild{child.info.child});
+}
+
+void Keying::Impl::drop_child(Connection& c, ike::ChildId id) {
+    if (Child* child = c.child(id)) delete_child(*child);  // harmless when the engine has forgotten it
+    std::erase_if(c.children, [&](const Child& x) { return x.info.child == id; });
+    by_child.erase(id);
+}
+
+/// The child in use is gone, another one takes over (k.rekey-peer: the old one's delete).
+void Keying::Impl::fall_back(Connection& c, const Step& s, Story reason) {
+    const ike::ChildId gone = s.child;
+    ike::ChildId best = 0;
+    for (const Child& other : c.children)
+        if (other.info.child != gone && other.can_serve()) best = other.info.child;
+    move_to(c, best, reason);
+    drop_child(c, gone);
+}
+
+void Keying::Impl::forget_children(Connection& c, bool tell_peer) {
+    leave_peer(c);
+    for (Child& child : c.children) {
+        if (tell_peer) delete_child(child);
+        by_child.erase(child.info.child);
+    }
+    c.children.clear();
+    c.current.reset();
+    c.rekeying = false;
+}
+
+void Keying::Impl::leave_peer(Connection& c) {
+    const Child* child = c.current ? c.child(*c.current) : nullptr;
+    if (child == nullptr) return;
+    const auto it = peers.find(child->info.remote);
+    if (it == peers.end()) return;
+    it->second.connections.erase(c.id);
+    // A peer that was hinted at lately is kept, or leaving and coming would lift its limit.
+    if (it->second.connections.empty() && !it->second.hinted) peers.erase(it);
+}
+
+}  // namespace oegate::keying

@@ -1,0 +1,170 @@
+// The names of rows, states, events and what a row does, as operators and docs see
+// them.
+#include "base/word_table.hpp"
+#include "keying/rows.hpp"
+
+namespace oegate::keying {
+namespace {
+
+struct StoryText {
+    std::string_view name, help;
+};
+constexpr std::array<StoryText, kNumStories> kStoryTexts{{
+#define OEGATE_STORY_TEXT(id, name, help) {name, help},
+    OEGATE_STORIES(OEGATE_STORY_TEXT)
+#undef OEGATE_STORY_TEXT
+}};
+
+constexpr std::array kStateNames{
+    Word{State::none, "none"},
+    Word{State::potential, "potential"},
+    Word{State::pending, "pending"},
+    Word{State::keyed, "keyed"},
+    Word{State::clear_text, "clear-text"},
+    Word{State::deny, "deny"},
+    Word{State::expiring_keyed, "expiring-keyed"},
+    Word{State::expiring_clear, "expiring-clear"},
+    Word{State::expiring_deny, "expiring-deny"},
+    Word{State::expired, "expired"},
+    Word{State::gone, "gone"},
+    Word{State::offered, "offered"},
+    Word{State::waiting, "waiting"},
+    Word{State::answered, "answered"},
+};
+static_assert(kStateNames.size() == static_cast<std::size_t>(State::kCount));
+constexpr std::array kEventNames{
+    Word{Event::request, "request"},
+    Word{Event::candidate, "candidate"},
+    Word{Event::candidate_no_key, "candidate-no-key"},
+    Word{Event::key_missing, "key-missing"},
+    Word{Event::unusable, "unusable"},
+    Word{Event::absent, "absent"},
+    Word{Event::dns_failed, "dns-failed"},
+    Word{Event::bogus, "bogus"},
+    Word{Event::malformed, "malformed"},
+    Word{Event::silence, "silence"},
+    Word{Event::dead_channel, "dead-channel"},
+    Word{Event::bad_signature, "bad-signature"},
+    Word{Event::refused, "refused"},
+    Word{Event::child_refused, "child-refused"},
+    Word{Event::channel_full, "channel-full"},
+    Word{Event::too_many, "too-many"},
+    Word{Event::no_tunnel, "no-tunnel"},
+    Word{Event::hold_timer, "hold-timer"},
+    Word{Event::late_timer, "late-timer"},
+    Word{Event::lifespan_timer, "lifespan-timer"},
+    Word{Event::look_timer, "look-timer"},
+    Word{Event::ask_timer, "ask-timer"},
+    Word{Event::move_timer, "move-timer"},
+    Word{Event::probe_timer, "probe-timer"},
+    Word{Event::close_timer, "close-timer"},
+    Word{Event::used_report, "used-report"},
+    Word{Event::removed_report, "removed-report"},
+    Word{Event::child_installed, "child-installed"},
+    Word{Event::first_esp, "first-esp"},
+    Word{Event::soft_expiry, "soft-expiry"},
+    Word{Event::hard_expiry, "hard-expiry"},
+    Word{Event::rekey_failed, "rekey-failed"},
+    Word{Event::child_deleted, "child-deleted"},
+    Word{Event::child_dead, "child-dead"},
+    Word{Event::ike_gone, "ike-gone"},
+    Word{Event::hint, "hint"},
+    Word{Event::clear, "clear"},
+    Word{Event::shutdown, "shutdown"},
+    Word{Event::want_keys, "want-keys"},
+    Word{Event::keys_found, "keys-found"},
+    Word{Event::keys_missing, "keys-missing"},
+    Word{Event::want_source, "want-source"},
+    Word{Event::source_named, "source-named"},
+    Word{Event::source_unnamed, "source-unnamed"},
+};
+static_assert(kEventNames.size() == static_cast<std::size_t>(Event::kCount));
+constexpr std::array kRunNames{
+    Word{Run::nothing, "nothing"},
+    Word{Run::note, "note"},
+    Word{Run::start_lookup, "start lookup"},
+    Word{Run::relookup, "look up again"},
+    Word{Run::answer_only, "answer only"},
+    Word{Run::ask_key, "ask key"},
+    Word{Run::start_exchange, "start exchange"},
+    Word{Run::fresh_exchange, "fresh exchange"},
+    Word{Run::next_gateway, "next gateway"},
+    Word{Run::conclude, "conclude"},
+    Word{Run::conclude_class, "conclude by class"},
+    Word{Run::hold_over, "hold over"},
+    Word{Run::forget_late, "forget late"},
+    Word{Run::adopt, "adopt"},
+    Word{Run::adopt_crossed, "adopt crossed"},
+    Word{Run::adopt_rekey, "adopt rekey"},
+    Word{Run::adopt_new, "adopt new"},
+    Word{Run::move, "move"},
+    Word{Run::begin_rekey, "begin rekey"},
+    Word{Run::end_rekey, "end rekey"},
+    Word{Run::drop_child, "drop child"},
+    Word{Run::fall_back, "fall back"},
+    Word{Run::rehold, "hold again"},
+    Word{Run::check_liveness, "check liveness"},
+    Word{Run::ask_use, "ask use"},
+    Word{Run::look_later, "look later"},
+    Word{Run::defer, "defer"},
+    Word{Run::reapply, "reapply"},
+    Word{Run::close, "close"},
+    Word{Run::gone, "gone"},
+    Word{Run::restart, "restart"},
+    Word{Run::ask_peer_keys, "ask peer keys"},
+    Word{Run::give_keys, "give keys"},
+    Word{Run::give_no_keys, "give no keys"},
+    Word{Run::allow, "allow"},
+    Word{Run::refuse, "refuse"},
+    Word{Run::ask_source, "ask source"},
+};
+constexpr std::array kToNames{
+    Word{To::same, "same"},           Word{To::fail, "fail"},
+    Word{To::back, "back"},           Word{To::expiring, "expiring"},
+    Word{To::potential, "potential"}, Word{To::pending, "pending"},
+    Word{To::keyed, "keyed"},         Word{To::clear_text, "clear-text"},
+    Word{To::deny, "deny"},           Word{To::expired, "expired"},
+    Word{To::gone, "gone"},           Word{To::waiting, "waiting"},
+    Word{To::answered, "answered"},
+};
+constexpr std::array<std::string_view, 22> kFactNames{
+    "class",         "class",        "class",          "by default",      "bound reached", "connections full",
+    "more gateways", "held",         "used",           "lifespan over",   "ours",          "rekey",
+    "crossed",       "same peer",    "in use",         "another SA pair", "rekeying",      "better",
+    "claims ours",   "class allows", "weaker verdict", "own address"};
+
+}  // namespace
+
+std::string_view to_text(Story s) {
+    const auto i = static_cast<std::size_t>(s);
+    return i < kNumStories ? kStoryTexts[i].name : "?";
+}
+std::string_view help(Story s) {
+    const auto i = static_cast<std::size_t>(s);
+    return i < kNumStories ? kStoryTexts[i].help : "?";
+}
+Story story_of(std::string_view name) {
+    for (std::size_t i = 0; i < kNumStories; ++i)
+        if (kStoryTexts[i].name == name) return static_cast<Story>(i);
+    return Story::unknown;
+}
+std::string_view reason_text(std::uint16_t reason) {
+    return to_text(static_cast<Story>(reason));
+}
+std::string_view to_text(State s) {
+    return word_of(kStateNames, s);
+}
+std::string_view to_text(Event e) {
+    return word_of(kEventNames, e);
+}
+std::string_view to_text(Run r) {
+    return word_of(kRunNames, r);
+}
+std::string_view to_text(To t) {
+    return word_of(kToNames, t);
+}
+std::string_view fact_text(unsigned bit) {
+    return bit < kFactNames.size() ? kFactNames[bit] : "?";
+}
+
+}  // namespace oegate::keying
