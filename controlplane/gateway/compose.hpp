@@ -118,6 +118,8 @@ class Gateway::Impl {
     void carry(const keying::CheckLiveness& a, Time now);
     void carry(const keying::AnswerPeerKeys& a, Time now);
     void carry(const keying::AnswerAuthorization& a, Time now);
+    void carry(const keying::RememberSticky& a, Time now);
+    void carry(const keying::ForgetSticky& a, Time now);
     void carry(const keying::Transition& a, Time now);
 };
 

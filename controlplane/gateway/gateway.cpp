@@ -33,7 +33,7 @@ Gateway::Impl::Impl(const config::Config& c, const ike::PrivateKey& key, Random&
       outbox(options.num_workers),
       sa(c, options.seed, random, outbox),
       discovery(c.dns, random, options.wall_seconds, judge(c, options)),
-      keying(c, realm),
+      keying(c, realm, options.wall_seconds),
       pool(below, *this),
       engine(settings_of(c, realm, options.key_log), key, random, sa, pool),
       seed(options.seed),
@@ -135,8 +135,8 @@ void Gateway::Impl::carry(ike::WantAuthorization& e, Time now) {
 void Gateway::Impl::carry(ike::InstallChild& e, Time now) {
     const ike::ChildId id = e.child;
     const std::uint32_t spi = e.spi_in;
-    installing[id] = {id,       e.connection, e.initiator, e.replaces,    e.pair,
-                      e.remote, e.peer,       e.verdict,   e.lowest_nonce};
+    installing[id] = {id,       e.connection, e.initiator, e.replaces, e.pair,
+                      e.remote, e.peer,       e.peer_key,  e.verdict,  e.lowest_nonce};
     if (sa.install(e, now)) return;
     installing.erase(id);
     sa.release(spi);
@@ -249,9 +249,14 @@ void Gateway::Impl::carry(const keying::AnswerAuthorization& a, Time now) {
     engine.authorize(a.child, a.allowed, now);
 }
 
+// The store keeps these (docs/operating.md, what survives a restart).
+void Gateway::Impl::carry(const keying::RememberSticky&, Time) {}
+void Gateway::Impl::carry(const keying::ForgetSticky&, Time) {}
+
 void Gateway::Impl::carry(const keying::Transition& a, Time now) {
     const bool refused = a.row.empty();
-    const config::LogLevel level = a.security       ? config::LogLevel::warning
+    const config::LogLevel level = a.repeated       ? config::LogLevel::debug
+                                   : a.security     ? config::LogLevel::warning
                                    : refused        ? config::LogLevel::notice
                                    : a.from == a.to ? config::LogLevel::debug
                                                     : config::LogLevel::info;
@@ -259,8 +264,14 @@ void Gateway::Impl::carry(const keying::Transition& a, Time now) {
     show_transition(a, now);
     log(level, a.security,
         pair + ": " + a.from + " to " + a.to + (refused ? "" : ", " + a.row) +
-            (a.detail.empty() ? "" : ": " + a.detail),
-        {{"pair", pair}, {"from", a.from}, {"to", a.to}, {"row", a.row}, {"detail", a.detail}});
+            (a.detail.empty() ? "" : ": " + a.detail) +
+            (a.advice.empty() ? "" : "; what to do: " + std::string(a.advice)),
+        {{"pair", pair},
+         {"from", a.from},
+         {"to", a.to},
+         {"row", a.row},
+         {"detail", a.detail},
+         {"advice", std::string(a.advice)}});
 }
 
 // ---- the public side -----------------------------------------------------------

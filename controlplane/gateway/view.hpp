@@ -73,6 +73,7 @@ struct DnsView {
 struct ClassView {
     std::optional<Prefix> destination;  // none: the default
     ClassKind kind = ClassKind::none;
+    std::optional<Prefix> source;  // none: any
 };
 
 /// A connection instance, for `show flows` beside the workers' records, and `explain`.
@@ -120,6 +121,7 @@ struct ExplainView {
     std::string direction;  // outbound, inbound, through, own: as seen from here
     ClassKind class_kind = ClassKind::none;
     std::optional<Prefix> class_prefix;  // none: the default decides
+    std::optional<Prefix> class_source;  // none: any
     std::string state;                   // of the instance; "none" when there is none
     std::string reason;
     std::string reason_help;

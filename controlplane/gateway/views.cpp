@@ -158,6 +158,9 @@ StatusView Gateway::status() const {
     const auto count = [&](keying::Story s) { return counters.stories[static_cast<std::size_t>(s)]; };
     if (count(keying::Story::p_bogus) > 0)
         v.alarms.push_back("bogus DNS answers: " + std::to_string(count(keying::Story::p_bogus)));
+    if (m.config.dns.unsigned_records == config::UnsignedRecords::any)
+        v.alarms.push_back(
+            "TXT records count though DNSSEC does not secure them (dns.unsigned-records: any)");
     if (m.no_slot > 0)
         v.alarms.push_back("SA table full: " + std::to_string(m.no_slot) + " SA pairs refused");
     if (m.realm.identities().empty()) v.alarms.push_back("no outside address: nothing can be keyed");
@@ -194,17 +197,24 @@ std::vector<ConnectionView> Gateway::connections(Time now) const {
 std::vector<ClassRule> Gateway::class_rules() const {
     std::vector<ClassRule> all;
     for (const config::Class& c : impl_->config.classes)
-        for (const Prefix& p : c.destinations) all.push_back({p, c.kind});
+        for (const Prefix& p : c.destinations) {
+            if (c.sources.empty()) all.push_back({p, c.kind});
+            for (const Prefix& source : c.sources)
+                if (source.family() == p.family()) all.push_back({p, c.kind, source});
+        }
     return all;
 }
 
 std::vector<ClassView> Gateway::classes() const {
     std::vector<ClassRule> rules = class_rules();
     std::ranges::stable_sort(rules, [](const ClassRule& a, const ClassRule& b) {
-        return a.destination.length() > b.destination.length();
+        const auto source = [](const ClassRule& r) { return r.source ? 1 + r.source->length() : 0; };
+        return a.destination.length() != b.destination.length()
+                   ? a.destination.length() > b.destination.length()
+                   : source(a) > source(b);
     });
     std::vector<ClassView> all;
-    for (const ClassRule& r : rules) all.push_back({r.destination, r.kind});
+    for (const ClassRule& r : rules) all.push_back({r.destination, r.kind, r.source});
     all.push_back({std::nullopt, impl_->config.default_class});
     return all;
 }
@@ -321,9 +331,10 @@ ExplainView Gateway::explain(const Pair& asked, Time now) const {
                   : m.realm.inside(asked.source)                              ? "outbound"
                                                                               : "through";
     v.pair = inbound ? asked.reversed() : asked;
-    const keying::ClassMatch match = m.realm.class_of(v.pair.destination);
+    const keying::ClassMatch match = m.realm.class_of(v.pair);
     v.class_kind = match.kind;
     v.class_prefix = match.prefix;
+    v.class_source = match.source;
     v.state = "none";
     const auto s = m.keying.find(v.pair);
     if (s) {

@@ -119,6 +119,7 @@ struct InstallChild {
     Address local;
     Address remote;
     Identity peer;
+    PublicKey peer_key;  // with which it authenticated the channel (k.key-gone)
     Verdict verdict = Verdict::indeterminate;
     std::uint32_t spi_in = 0;
     std::uint32_t spi_out = 0;

@@ -13,6 +13,43 @@ Child& Keying::Impl::add_child(Connection& c, const NewChild& info, Time now) {
     return c.children.back();
 }
 
+/// The first SA pair of a keying. One that served while the pair was keyed anew gives
+/// way as soon as outbound traffic has moved.
+void Keying::Impl::adopt_first(Connection& c, const NewChild& info, Story reason, Time now) {
+    stop_seeking(c);
+    c.dead.reset();
+    if (!c.encrypting()) forget_children(c, true);
+    for (Child& old : c.children) {
+        old.lost = old.close = true;
+        old.move_at = kNever;
+    }
+    c.rekeying = false;
+    c.lifespan_at = c.ask_at = c.close_at = kNever;
+    c.look_at = now + config.timers.look_again_first;
+    learn_delegation(c, info, now);
+    remember_sticky(c, info, now);
+    Child& child = add_child(c, info, now);
+    c.verdict = info.verdict;
+    if (child.info.initiator)
+        move_to(c, child.info.child, reason);
+    else
+        child.move_at = now + config.timers.move_outbound, c.reason = reason;
+}
+
+/// What DNS said when the peer was let in: looked at again when it is stale. A peer that
+/// speaks for itself has no delegation: its key is looked at with the first look.
+void Keying::Impl::learn_delegation(Connection& c, const NewChild& info, Time now) {
+    if (c.match.kind == ClassKind::configured || info.initiator || info.replaces) return;
+    const auto it = authorized.find(info.child);
+    if (it != authorized.end() && it->second.answer) {
+        c.answer = std::move(it->second.answer);
+        c.answer_until = it->second.until;
+    } else {
+        c.answer.reset();
+        c.answer_until = now;
+    }
+}
+
 /// RFC 7296 §2.8.1: of two SA pairs made by crossing exchanges, the one made with the
 /// lowest of the four nonces is closed by the side that created it.
 void Keying::Impl::settle_rivals(Connection& c, Child& added, Story reason, Time now) {
@@ -44,20 +81,6 @@ void Keying::Impl::settle_rivals(Connection& c, Child& added, Story reason, Time
     }
 }
 
-/// When the winner of a crossing came to nothing, the loser is good enough.
-void Keying::Impl::revive(Connection& c) {
-    Child* last = nullptr;
-    for (Child& child : c.children) {
-        if (child.deleting || child.spent) continue;
-        if (!child.lost) return;
-        last = &child;
-    }
-    if (last == nullptr) return;
-    last->lost = last->close = false;
-    if (c.current != last->info.child && !last->info.initiator)
-        last->move_at = c.current ? kNever : last->installed;
-}
-
 /// r.identical, k.second: a later SA pair takes over once it is used.
 void Keying::Impl::adopt_new(Connection& c, const Row& row, const NewChild& added, Time now) {
     if (row.story == Story::r_identical)
@@ -65,6 +88,8 @@ void Keying::Impl::adopt_new(Connection& c, const Row& row, const NewChild& adde
             old.lost = old.close = true;
             old.move_at = kNever;
         }
+    learn_delegation(c, added, now);
+    remember_sticky(c, added, now);
     Child& child = add_child(c, added, now);
     c.verdict = added.verdict;
     c.rekeying = false;
@@ -72,7 +97,7 @@ void Keying::Impl::adopt_new(Connection& c, const Row& row, const NewChild& adde
     if (child.info.initiator)
         move_to(c, child.info.child, row.story);
     else
-        child.move_at = now + kMoveAfter;
+        child.move_at = now + config.timers.move_outbound;
 }
 
 void Keying::Impl::move_to(Connection& c, ike::ChildId id, Story reason) {
@@ -105,6 +130,10 @@ void Keying::Impl::delete_child(Child& child) {
 
 void Keying::Impl::drop_child(Connection& c, ike::ChildId id) {
     if (Child* child = c.child(id)) delete_child(*child);  // harmless when the engine has forgotten it
+    if (c.current == id) {
+        leave_peer(c);
+        c.current.reset();
+    }
     std::erase_if(c.children, [&](const Child& x) { return x.info.child == id; });
     by_child.erase(id);
 }

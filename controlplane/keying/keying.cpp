@@ -44,8 +44,8 @@ Event event_of(ike::ChildGone::Reason reason) {
 
 }  // namespace
 
-Keying::Keying(const config::Config& config, const Realm& realm)
-    : impl_(std::make_unique<Impl>(config, realm)) {}
+Keying::Keying(const config::Config& config, const Realm& realm, std::function<std::int64_t()> wall_seconds)
+    : impl_(std::make_unique<Impl>(config, realm, std::move(wall_seconds))) {}
 Keying::~Keying() = default;
 
 void Keying::on_miss(const Miss& miss, Time now) {
@@ -64,16 +64,11 @@ void Keying::on_miss(const Miss& miss, Time now) {
     Connection& fresh = m.create(miss.pair, now);
     Step s{Event::request};
     s.detail = "class " + std::string(to_text(fresh.match.kind)) +
-               (fresh.match.prefix ? " of " + fresh.match.prefix->text() : " by default");
+               (fresh.match.prefix ? " of " + fresh.match.prefix->text() : " by default") +
+               (fresh.match.source ? " from " + fresh.match.source->text() : "");
     if (full) s.facts = kFull;
     const ConnectionId id = fresh.id;
-    if (!m.step(fresh, s, now)) {
-        m.erase(id);
-        return;
-    }
-    const auto it = m.connections.find(id);
-    if (it != m.connections.end() && it->second.match.kind == ClassKind::configured)
-        m.step(it->second, {Event::no_tunnel, "no tunnel is configured"}, now);
+    if (!m.step(fresh, s, now)) m.erase(id);
 }
 
 void Keying::on_initiate_failed(const ike::InitiateFailed& failed, Time now) {
@@ -87,7 +82,8 @@ void Keying::on_initiate_failed(const ike::InitiateFailed& failed, Time now) {
     c.exchange = false;
     const Event event = event_of(failed, c.fresh);
     // §3.2.5: silence may be a reboot, so it is forgotten soon; a refusal is an answer.
-    if (event == Event::silence || event == Event::too_many) m.shorten(c, m.config.timers.short_failure);
+    if (event == Event::silence || event == Event::too_many)
+        c.lifespan = std::min(c.lifespan, m.config.timers.short_failure);
     std::string detail =
         (c.candidate() ? c.candidate()->gateway.text() + ": " : std::string()) + failed.detail;
     if (c.at < c.fates.size()) c.fates[c.at] = std::string(to_text(event)) + ": " + failed.detail;
@@ -101,31 +97,35 @@ void Keying::on_child_installed(const NewChild& child, Time now) {
         return;
     }
     NewChild info = child;
-    if (const auto it = m.authorized.find(child.child); it != m.authorized.end()) {
-        info.verdict = weakest(info.verdict, it->second);
-        m.authorized.erase(it);
-    }
-    Connection* c = m.of_pair(child.pair);
+    if (const auto it = m.authorized.find(child.child); it != m.authorized.end())
+        info.verdict = weakest(info.verdict, it->second.verdict);
+    m.adopt(info, now);
+    m.authorized.erase(child.child);
+}
+
+/// An SA pair that both sides have agreed on finds its connection.
+void Keying::Impl::adopt(NewChild& info, Time now) {
+    Connection* c = of_pair(info.pair);
     if (c == nullptr) {
-        if (m.connections.size() >= m.config.limits.connections) {
-            ++m.counts.stories[static_cast<std::size_t>(Story::n_full)];
-            m.actions.push_back(DeleteChild{child.child});
+        if (connections.size() >= config.limits.connections) {
+            ++counts.stories[static_cast<std::size_t>(Story::n_full)];
+            actions.push_back(DeleteChild{info.child});
             return;
         }
-        c = &m.create(child.pair, now);
+        c = &create(info.pair, now);
     }
-    if (c->child(child.child) != nullptr) return;
-    if (const Child* replaced = child.replaces ? c->child(*child.replaces) : nullptr)
+    if (c->child(info.child) != nullptr) return;
+    if (const Child* replaced = info.replaces ? c->child(*info.replaces) : nullptr)
         info.verdict = weakest(info.verdict, replaced->info.verdict);  // authorized then, not anew
     // Two may have been authorized at once: the stronger one was here first.
-    if (!child.initiator && !child.replaces && m.held_stronger(child.pair, info.verdict)) {
-        ++m.counts.stories[static_cast<std::size_t>(Story::r_weaker)];
-        m.actions.push_back(DeleteChild{child.child});
+    if (!info.initiator && !info.replaces && held_stronger(info.pair, info.verdict)) {
+        ++counts.stories[static_cast<std::size_t>(Story::r_weaker)];
+        actions.push_back(DeleteChild{info.child});
         return;
     }
-    Step s{Event::child_installed, "gateway " + child.remote.text() + ", identity " + child.peer.text()};
+    Step s{Event::child_installed, "gateway " + info.remote.text() + ", identity " + info.peer.text()};
     s.new_child = &info;
-    m.step(*c, std::move(s), now);
+    step(*c, std::move(s), now);
 }
 
 void Keying::on_child_gone(const ike::ChildGone& gone, Time now) {
@@ -159,7 +159,7 @@ void Keying::on_use_report(const UseReport& report, Time now) {
                now);
         return;
     }
-    if (!is_expiring(c->state)) return;  // answered twice
+    if (!is_expiring(c->state) || c->requerying) return;  // answered twice
     const auto within = static_cast<std::uint64_t>(m.config.timers.used_within.count());
     Step s{Event::used_report};
     if (report.outbound_age_ns <= within || report.inbound_age_ns <= within) s.facts = kUsed;

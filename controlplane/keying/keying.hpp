@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,14 @@
 namespace oegate::keying {
 
 using ConnectionId = ike::ConnectionId;
+
+/// A destination that was keyed with a secure verdict (config::Sticky).
+struct StickyEntry {
+    Address destination;
+    std::uint32_t times = 0;
+    std::int64_t last = 0;  // seconds of the wall clock
+    auto operator<=>(const StickyEntry&) const = default;
+};
 
 // ---- actions -------------------------------------------------------------------
 
@@ -85,16 +94,27 @@ struct AnswerAuthorization {
     ike::ChildId child;
     bool allowed;
 };
+/// What stickiness must survive a restart with: the whole of the entry, each time.
+struct RememberSticky {
+    StickyEntry entry;
+};
+struct ForgetSticky {
+    Address destination;
+};
 /// A row was executed, or (`row` empty) an event had none: for the log, `monitor` and
 /// `explain`. An offer's pair is in our outbound orientation.
 struct Transition {
     Pair pair;
     std::string from, to, row, detail;
     bool security = false;
+    std::string_view advice = {};  // what an operator can do; empty when nothing failed
+    /// Many pairs behind one gateway, or of one host, did just the same lately: not worth
+    /// a line of log each.
+    bool repeated = false;
 };
 using Action = std::variant<LookUpDelegation, LookUpKeys, AbandonLookup, StartExchange, ForgetExchange,
                             ApplyPolicy, DropPolicy, AskUse, RekeyChild, DeleteChild, CheckLiveness,
-                            AnswerPeerKeys, AnswerAuthorization, Transition>;
+                            AnswerPeerKeys, AnswerAuthorization, RememberSticky, ForgetSticky, Transition>;
 
 // ---- events --------------------------------------------------------------------
 
@@ -107,6 +127,7 @@ struct NewChild {
     Pair pair;  // outbound orientation
     Address remote;
     Identity peer;
+    PublicKey key;  // with which it authenticated; none: not known
     Verdict verdict = Verdict::indeterminate;
     Bytes lowest_nonce;
 };
@@ -137,7 +158,8 @@ struct ConnectionStatus {
 };
 
 struct Counters {
-    std::array<std::uint64_t, kNumStories> stories{};  // rows executed
+    std::array<std::uint64_t, kNumStories> stories{};  // rows executed, by name
+    std::vector<std::uint64_t> rows;                   // the same, by index in rows()
     std::uint64_t refused_events = 0;                  // events without a row
     std::uint64_t stray_answers = 0;                   // for connections that are gone
     std::uint64_t connections = 0;
@@ -147,12 +169,15 @@ struct Counters {
     std::uint64_t clear_text = 0;
     std::uint64_t clear_fallbacks = 0;  // of clear_text: oe-permissive that failed
     std::uint64_t denied = 0;
+    std::uint64_t sticky = 0;    // destinations remembered
+    std::uint64_t repeated = 0;  // transitions that were marked as repeated
 };
 
 class Keying {
   public:
-    /// config and realm must outlive this.
-    Keying(const config::Config& config, const Realm& realm);
+    /// config and realm must outlive this. wall_seconds: since the epoch, for what
+    /// outlives a restart; without it the virtual time counts.
+    Keying(const config::Config& config, const Realm& realm, std::function<std::int64_t()> wall_seconds = {});
     ~Keying();
 
     // from workers
@@ -176,6 +201,11 @@ class Keying {
     void on_rekey_failed(ike::ChildId child, Time now);
     // from the operator and the clock
     bool clear(const Pair& pair, Time now);
+    /// What the store kept; before anything else.
+    void restore_sticky(const StickyEntry& entry, Time now);
+    /// The operator says that this destination may be spoken to in the clear again.
+    /// false: it is not sticky.
+    bool sticky_clear(const Address& destination, Time now);
     void shutdown(Time now);
     void on_timer(Time now);
     Time next_deadline() const;
@@ -186,6 +216,8 @@ class Keying {
     /// In order of pairs; without story, answer and gateways, which find() gives.
     std::vector<ConnectionStatus> connections() const;
     Counters counters() const;
+    /// Least recently keyed first; those that do not bind yet (config.sticky.after) too.
+    std::vector<StickyEntry> sticky() const;
 
   private:
     class Impl;

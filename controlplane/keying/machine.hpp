@@ -31,10 +31,8 @@ inline bool is_expiring(State s) {
 }
 
 inline constexpr std::size_t kMaxStory = 24;
-inline constexpr Duration kMoveAfter = 1s;      // r.install: outbound is used then at the latest
-inline constexpr Duration kAskAgain = 2s;       // a worker's report may be lost
-inline constexpr Duration kCloseWithin = 5s;    // and so may its final counts
-inline constexpr Duration kLeastLifespan = 5s;  // a TTL of 0 must not make us spin
+inline constexpr std::size_t kMaxBursts = 4096;
+inline constexpr unsigned kSaidOften = 8;  // the same of many pairs, in a liveness interval
 
 struct Child {
     NewChild info;
@@ -62,16 +60,22 @@ struct Connection {
     // DNS
     bool looking_up = false;
     bool asking_key = false;
-    std::optional<discovery::DelegationAnswer> answer;
+    bool requerying = false;                            // asked again: state and policy stand meanwhile
+    std::optional<discovery::DelegationAnswer> answer;  // the one that decided
     Time answer_until = kNever;
+    std::optional<discovery::DelegationAnswer> news;  // what the re-query said, until it is judged
+    Time news_until = kNever;
     // the walk over gateways
     std::vector<discovery::Candidate> candidates;
     std::vector<std::string> fates;
     std::size_t at = 0;
-    bool exchange = false;  // the engine works for us
-    bool fresh = false;     // without reusing a channel
-    bool tainted = false;   // a chain was bogus or malformed: failure denies
-    Duration lifespan{};    // of a failure, the shortest on the walk
+    bool exchange = false;        // the engine works for us
+    bool fresh = false;           // without reusing a channel
+    bool reauth = false;          // its key is gone: success or the end (k.key-gone)
+    std::optional<Address> dead;  // this gateway died just now: tried last, and without its channel
+    bool stuck = false;           // the failure denies because the destination is sticky
+    bool tainted = false;         // a chain was bogus or malformed: failure denies
+    Duration lifespan{};          // of a failure, the shortest on the walk
     // SA pairs
     std::vector<Child> children;
     std::optional<ike::ChildId> current;
@@ -85,6 +89,8 @@ struct Connection {
     std::optional<std::uint64_t> final_packets;
 
     Child* child(ike::ChildId wanted);
+    const Child* child(ike::ChildId wanted) const;
+    bool encrypting() const { return policy == FlowState::encrypt; }
     const discovery::Candidate* candidate() const {
         return at < candidates.size() ? &candidates[at] : nullptr;
     }
@@ -97,6 +103,7 @@ struct Offer {
     Prefix source;  // budget: per /32 or /64 of the peer
     std::optional<ike::WantPeerKeys> keys;
     std::optional<ike::WantAuthorization> authorization;
+    std::optional<discovery::DelegationAnswer> answer;
     std::vector<PublicKey> found;
     Verdict verdict = Verdict::indeterminate;
     std::string detail;
@@ -112,10 +119,12 @@ struct Step {
 
 class Keying::Impl {
   public:
-    Impl(const config::Config& c, const Realm& r) : config(c), realm(r) {}
+    Impl(const config::Config& c, const Realm& r, std::function<std::int64_t()> wall)
+        : config(c), realm(r), wall_seconds(std::move(wall)), row_counts(rows().size()) {}
 
     const config::Config& config;
     const Realm& realm;
+    const std::function<std::int64_t()> wall_seconds;
     std::map<ConnectionId, Connection> connections;
     std::map<Pair, ConnectionId> by_pair;
     std::unordered_map<ike::ChildId, ConnectionId> by_child;
@@ -123,7 +132,13 @@ class Keying::Impl {
     std::map<ike::IkeSaId, ConnectionId> key_offers;
     std::map<ike::ChildId, ConnectionId> source_offers;
     std::map<Prefix, unsigned> offers_by_source;
-    std::map<ike::ChildId, Verdict> authorized;  // r.source: the verdict of the delegation, until installed
+    /// r.source: what DNS said of the delegation, until the child is installed.
+    struct Authorized {
+        Verdict verdict;
+        std::optional<discovery::DelegationAnswer> answer;
+        Time until;
+    };
+    std::map<ike::ChildId, Authorized> authorized;
     std::map<Address, unsigned> pending_by_source;
     std::size_t num_pending = 0;
     struct Peer {
@@ -135,8 +150,20 @@ class Keying::Impl {
     std::set<std::pair<Time, ConnectionId>> timers;
     std::deque<Action> actions;
     Counters counts;
+    std::vector<std::uint64_t> row_counts;
+    /// The same transition of many pairs, by what they have in common.
+    struct Burst {
+        Time since;
+        unsigned said = 0;
+    };
+    std::map<std::pair<Address, Story>, Burst> bursts;
+    std::map<Address, StickyEntry> sticky;
+    std::set<std::pair<std::int64_t, Address>> sticky_age;
     ConnectionId next_id = 1;
     bool closing = false;
+
+    // keying.cpp
+    void adopt(NewChild& info, Time now);
 
     // step.cpp
     Connection& create(const Pair& pair, Time now);
@@ -149,28 +176,42 @@ class Keying::Impl {
     bool step(Connection& c, const Step& step, Time now);
     void rearm(Connection& c);
     void fire(ConnectionId id, Time now);
-    void say(const Pair& pair, State from, State to, const Row& row, const std::string& detail);
+    void count(const Row& row);
+    void say(const Pair& pair, State from, State to, const Row& row, const std::string& detail,
+             const std::optional<Address>& common, Time now);
+    bool is_repeated(const Address& common, Story story, Time now);
     void refuse_event(const Pair& pair, State state, Event event, const std::string& detail);
-    void shorten(Connection& c, Duration lifespan) { c.lifespan = std::min(c.lifespan, lifespan); }
     void forget_peers(Time now);
 
     // answers.cpp
-    void judge(Connection& c, const discovery::DelegationAnswer& answer, Time now);
+    void judge(Connection& c, const discovery::DelegationAnswer& answer, Time until, Time now);
+    const char* refused(const Connection& c, const discovery::Candidate& candidate, Verdict chain) const;
+    Event compare(const Connection& c, const discovery::DelegationAnswer& answer, std::string& detail) const;
+    void answer_requery(Connection& c, const discovery::DelegationAnswer& answer, Time now);
+    void answer_requery(Connection& c, const discovery::KeyAnswer& answer, Time now);
+    void answer_key(Connection& c, const discovery::KeyAnswer& answer, Time now);
 
     // views.cpp
     ConnectionStatus status_of(const Connection& c, bool whole) const;
 
     // runs.cpp
-    void run(Connection& c, const Row& row, State from, const Step& step, Time now);
+    void run(Connection& c, const Row& row, const Step& step, Time now);
     void set_policy(Connection& c, FlowState state, Story reason);
     void start_lookup(Connection& c, Time now);
+    void begin_seeking(Connection& c, Time now);
+    void start_configured(Connection& c, Time now);
+    void start_requery(Connection& c, Time now);
+    void rejudge(Connection& c, Time now);
     void stop_seeking(Connection& c);
+    void abandon_lookup(Connection& c);
     void walk(Connection& c, Time now);
     void start_exchange(Connection& c, bool fresh);
     void conclude(Connection& c, Story reason, Time now);
 
     // children.cpp
     Child& add_child(Connection& c, const NewChild& info, Time now);
+    void adopt_first(Connection& c, const NewChild& info, Story reason, Time now);
+    void learn_delegation(Connection& c, const NewChild& info, Time now);
     void settle_rivals(Connection& c, Child& added, Story reason, Time now);
     void adopt_new(Connection& c, const Row& row, const NewChild& added, Time now);
     void move_to(Connection& c, ike::ChildId child, Story reason);
@@ -178,9 +219,15 @@ class Keying::Impl {
     void delete_child(Child& child);
     void drop_child(Connection& c, ike::ChildId child);
     void fall_back(Connection& c, const Step& step, Story reason);
-    void revive(Connection& c);
     void forget_children(Connection& c, bool tell_peer);
     void leave_peer(Connection& c);
+
+    // sticky.cpp
+    std::int64_t wall(Time now) const;
+    bool is_sticky(const Connection& c, Time now) const;
+    void remember_sticky(const Connection& c, const NewChild& added, Time now);
+    bool forget_sticky(const Address& destination);
+    void put_sticky(const StickyEntry& entry);
 
     // offers.cpp
     Offer& create_offer(const Address& peer);
@@ -189,6 +236,8 @@ class Keying::Impl {
     bool step_offer(Offer& o, Event event, Facts facts, Time now);
     bool held_stronger(const Pair& pair, Verdict verdict) const;
     Facts facts_of(const ike::WantAuthorization& question) const;
+    Facts configured_facts(const ike::WantAuthorization& question) const;
+    bool believes(const discovery::Candidate& candidate, const Address& owner, Verdict chain) const;
     void answer_keys(Offer& o, const discovery::KeyAnswer& answer, Time now);
     void answer_source(Offer& o, const discovery::DelegationAnswer& answer, Time now);
 };

@@ -15,6 +15,48 @@ constexpr std::array<StoryText, kNumStories> kStoryTexts{{
 #undef OEGATE_STORY_TEXT
 }};
 
+/// For rows that fail somebody or something; the rest have none.
+constexpr std::array kAdvice{
+    Word{Story::n_configured, "give the peer a key and ours an outside address of its family"},
+    Word{Story::n_limit,
+         "see which host opens so many pairs; limits.pending-per-source, limits.pending-total"},
+    Word{Story::n_full, "limits.connections"},
+    Word{Story::p_no_key, "the owner of the gateway publishes its key at the gateway's reverse name"},
+    Word{Story::p_unusable, "`explain` says which record is ignored and why; its owner corrects or signs it"},
+    Word{Story::p_insecure, "the owner of the destination signs its reverse zone, or drop require-secure"},
+    Word{Story::p_none,
+         "nothing, unless the destination is to be protected: then its owner publishes an IPSECKEY"},
+    Word{Story::p_dnsfail, "check the resolvers (dns.resolvers) and the way to them"},
+    Word{Story::p_bogus,
+         "somebody tampers, or the zone is signed wrongly; class always-clear-text overrides"},
+    Word{Story::p_malformed,
+         "the owner of the destination corrects its records; class always-clear-text overrides"},
+    Word{Story::g_silence, "check that UDP 500 and 4500 reach the gateway and that it runs"},
+    Word{Story::g_signature,
+         "the gateway's key in DNS is not the one that it uses, or it is not the gateway"},
+    Word{Story::g_refused, "check what DNS says of our own key: `oegate dns verify`"},
+    Word{Story::g_child,
+         "the gateway's operator allows the pair, or our delegation is missing: `oegate dns verify`"},
+    Word{Story::g_limit, "ike.max-exchanges"},
+    Word{Story::g_hold_limit, "nothing: the exchange goes on; timers.hold if it is always so slow"},
+    Word{Story::f_sticky, "if the destination gave encryption up for good: `oegate sticky clear`"},
+    Word{Story::f_defer, "see which host opens so many pairs; limits.pending-per-source"},
+    Word{Story::k_rekey_fail, "nothing: keyed anew at the hard expiry; the peer may refuse to rekey"},
+    Word{Story::k_dead, "nothing: keyed anew; check the peer if it comes back"},
+    Word{Story::k_key_gone, "if the key was not rolled over, ask the peer's operator"},
+    Word{Story::l_bad,
+         "check the resolvers (dns.resolvers); a bogus answer means tampering or a broken zone"},
+    Word{Story::r_no_key, "the peer's operator publishes its key at its identity's name"},
+    Word{Story::r_budget, "limits.peer-lookups, limits.peer-lookups-per-source"},
+    Word{Story::r_class,
+         "a class that lets the peer's host in, if it should be; the destination must be inside"},
+    Word{Story::r_claim, "the peer claims what is ours or a configured tunnel's: ask its operator"},
+    Word{Story::r_weaker, "the pair is held under a stronger verdict: the peer's owner signs its zone"},
+    Word{Story::r_insecure, "the peer's owner signs its reverse zone, or drop require-secure"},
+    Word{Story::r_undelegated, "the owner of the peer's host delegates it to this identity and key"},
+    Word{Story::r_configured, "a class configured with this peer, if it should key the pair"},
+};
+
 constexpr std::array kStateNames{
     Word{State::none, "none"},
     Word{State::potential, "potential"},
@@ -42,6 +84,7 @@ constexpr std::array kEventNames{
     Word{Event::dns_failed, "dns-failed"},
     Word{Event::bogus, "bogus"},
     Word{Event::malformed, "malformed"},
+    Word{Event::insecure, "insecure"},
     Word{Event::silence, "silence"},
     Word{Event::dead_channel, "dead-channel"},
     Word{Event::bad_signature, "bad-signature"},
@@ -49,6 +92,13 @@ constexpr std::array kEventNames{
     Word{Event::child_refused, "child-refused"},
     Word{Event::channel_full, "channel-full"},
     Word{Event::too_many, "too-many"},
+    Word{Event::configured_peer, "configured-peer"},
+    Word{Event::requery_same, "requery-same"},
+    Word{Event::requery_usable, "requery-usable"},
+    Word{Event::requery_differs, "requery-differs"},
+    Word{Event::requery_bad, "requery-bad"},
+    Word{Event::key_gone, "key-gone"},
+    Word{Event::sticky, "sticky"},
     Word{Event::no_tunnel, "no-tunnel"},
     Word{Event::hold_timer, "hold-timer"},
     Word{Event::late_timer, "late-timer"},
@@ -84,6 +134,14 @@ constexpr std::array kRunNames{
     Word{Run::note, "note"},
     Word{Run::start_lookup, "start lookup"},
     Word{Run::relookup, "look up again"},
+    Word{Run::requery, "ask DNS again"},
+    Word{Run::refresh, "new times"},
+    Word{Run::retry_query, "ask again later"},
+    Word{Run::rejudge, "judge anew"},
+    Word{Run::reauthenticate, "judge anew, fresh channel"},
+    Word{Run::hold_now, "hold"},
+    Word{Run::resume, "go on as before"},
+    Word{Run::mark_sticky, "say that it is sticky"},
     Word{Run::answer_only, "answer only"},
     Word{Run::ask_key, "ask key"},
     Word{Run::start_exchange, "start exchange"},
@@ -127,11 +185,36 @@ constexpr std::array kToNames{
     Word{To::gone, "gone"},           Word{To::waiting, "waiting"},
     Word{To::answered, "answered"},
 };
-constexpr std::array<std::string_view, 22> kFactNames{
-    "class",         "class",        "class",          "by default",      "bound reached", "connections full",
-    "more gateways", "held",         "used",           "lifespan over",   "ours",          "rekey",
-    "crossed",       "same peer",    "in use",         "another SA pair", "rekeying",      "better",
-    "claims ours",   "class allows", "weaker verdict", "own address"};
+constexpr std::array<std::string_view, 30> kFactNames{"class",
+                                                      "class",
+                                                      "class",
+                                                      "by default",
+                                                      "bound reached",
+                                                      "connections full",
+                                                      "more gateways",
+                                                      "held",
+                                                      "used",
+                                                      "lifespan over",
+                                                      "ours",
+                                                      "rekey",
+                                                      "crossed",
+                                                      "same peer",
+                                                      "in use",
+                                                      "another SA pair",
+                                                      "rekeying",
+                                                      "better",
+                                                      "claims ours",
+                                                      "class allows",
+                                                      "weaker verdict",
+                                                      "own address",
+                                                      "DNS answer stale",
+                                                      "key gone",
+                                                      "configured peer",
+                                                      "configured for it",
+                                                      "less than required",
+                                                      "DNS asked again",
+                                                      "encrypted",
+                                                      "class initiates"};
 
 }  // namespace
 
@@ -142,6 +225,11 @@ std::string_view to_text(Story s) {
 std::string_view help(Story s) {
     const auto i = static_cast<std::size_t>(s);
     return i < kNumStories ? kStoryTexts[i].help : "?";
+}
+std::string_view advice(Story s) {
+    for (const auto& word : kAdvice)
+        if (word.value == s) return word.text;
+    return {};
 }
 Story story_of(std::string_view name) {
     for (std::size_t i = 0; i < kNumStories; ++i)

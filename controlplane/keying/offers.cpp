@@ -1,6 +1,7 @@
 // The responder (§3.3): may this stranger's key be believed, and may it speak for
 // the address that it proposes? Both are questions to DNS, asked only after its
-// IKE_AUTH decrypted, within a budget per /32 or /64.
+// IKE_AUTH decrypted, within a budget per /32 or /64. Of a peer in the configuration
+// nothing is asked: the configuration is the answer, and its classes are all it gets.
 #include "keying/machine.hpp"
 
 namespace oegate::keying {
@@ -32,8 +33,8 @@ void Keying::Impl::erase_offer(ConnectionId id) {
 
 bool Keying::Impl::offer_limit_reached(const Address& peer) const {
     const auto it = offers_by_source.find(budget_of(peer));
-    return offers.size() >= config.limits.pending_total ||
-           (it != offers_by_source.end() && it->second >= config.limits.pending_per_source);
+    return offers.size() >= config.limits.peer_lookups ||
+           (it != offers_by_source.end() && it->second >= config.limits.peer_lookups_per_source);
 }
 
 /// The one function that changes an offer's state.
@@ -47,8 +48,9 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
     const State from = o.state;
     if (row->to == To::waiting) o.state = State::waiting;
     if (row->to == To::answered) o.state = State::answered;
-    ++counts.stories[static_cast<std::size_t>(row->story)];
-    if (row->run != Run::nothing) say(pair, from, o.state, *row, o.detail);
+    count(*row);
+    const Address& remote = o.authorization ? o.authorization->remote : o.keys->remote;
+    if (row->run != Run::nothing) say(pair, from, o.state, *row, o.detail, remote, now);
     if (Connection* c = o.authorization && row->run != Run::nothing ? of_pair(pair) : nullptr) {
         c->story.push_back({now, std::string(to_text(row->story)), o.detail});
         if (c->story.size() > kMaxStory) c->story.pop_front();
@@ -67,7 +69,8 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
             actions.push_back(LookUpDelegation{o.id, o.authorization->pair.source, o.authorization->remote});
             break;
         case Run::allow:
-            authorized[o.authorization->child] = o.verdict;
+            authorized[o.authorization->child] = {
+                o.verdict, o.answer, o.answer ? now + std::max(o.answer->lifetime, Duration::zero()) : now};
             if (authorized.size() > config.limits.pending_total) authorized.erase(authorized.begin());
             actions.push_back(AnswerAuthorization{o.authorization->child, true});
             break;
@@ -90,15 +93,41 @@ bool Keying::Impl::held_stronger(const Pair& pair, Verdict verdict) const {
            });
 }
 
+/// An unsigned record counts where it names the queried address itself, and any TXT
+/// where the administrator said so (dns.unsigned-records); never an IPSECKEY of another
+/// (RFC 4025 §4.1.2).
+bool Keying::Impl::believes(const discovery::Candidate& candidate, const Address& owner,
+                            Verdict chain) const {
+    if (rank(chain) == 2) return true;
+    if (rank(chain) == 0) return false;
+    if (candidate.gateway == owner) return true;
+    return candidate.any_unsigned && candidate.source == discovery::RecordType::txt &&
+           config.dns.unsigned_records == config::UnsignedRecords::any;
+}
+
+/// r.configured: such a peer has what its classes say and nothing else, never OE.
+Facts Keying::Impl::configured_facts(const ike::WantAuthorization& q) const {
+    const auto peer = realm.peer_of(q.peer);
+    if (!peer) return 0;
+    const ClassMatch match = realm.class_of(q.pair.reversed());
+    const bool covered = match.kind == ClassKind::configured && match.peer == peer &&
+                         realm.inside(q.pair.destination) && !realm.inside(q.pair.source) &&
+                         !realm.own(q.pair.source);
+    return kConfigured | (covered ? kCovered : 0);
+}
+
 Facts Keying::Impl::facts_of(const ike::WantAuthorization& q) const {
-    Facts f = 0;
+    Facts f = configured_facts(q);
     const auto set = [&f](Facts bit, bool on) { f |= on ? bit : 0; };
-    set(kClaim, realm.inside(q.pair.source) || realm.own(q.pair.source) || special_use(q.pair.source));
-    const ClassKind kind = realm.class_of(q.pair.source).kind;
+    const ClassMatch match = realm.class_of(q.pair.reversed());
+    const ClassKind kind = match.kind;
+    set(kClaim, realm.inside(q.pair.source) || realm.own(q.pair.source) || special_use(q.pair.source) ||
+                    kind == ClassKind::configured);
     const bool allowed = kind == ClassKind::oe_permissive || kind == ClassKind::oe_paranoid ||
                          kind == ClassKind::oe_accept_only;
     set(kClassOk, allowed && realm.inside(q.pair.destination));
     set(kWeaker, held_stronger(q.pair.reversed(), q.verdict));
+    set(kInsecure, match.require_secure && rank(q.verdict) < 2);
     // An undelegated source is believed only when it is the IKE source itself.
     set(kSelf, q.peer.kind == Identity::Kind::address && q.peer.address == q.pair.source &&
                    q.remote == q.pair.source);
@@ -117,8 +146,8 @@ void Keying::Impl::answer_keys(Offer& o, const discovery::KeyAnswer& answer, Tim
     step_offer(o, found ? Event::keys_found : Event::keys_missing, 0, now);
 }
 
-/// r.source: the record must name this identity and this key, and be secure, since
-/// the source is not the gateway itself (keying.md, self-only).
+/// r.source: the record must name this identity and this key, and be secure unless the
+/// source is the gateway itself (keying.md, self-only).
 void Keying::Impl::answer_source(Offer& o, const discovery::DelegationAnswer& answer, Time now) {
     if (!o.authorization) {
         ++counts.stray_answers;
@@ -135,8 +164,9 @@ void Keying::Impl::answer_source(Offer& o, const discovery::DelegationAnswer& an
             const bool key =
                 candidate.keys.empty() || std::ranges::find(candidate.keys, q.key) != candidate.keys.end();
             const Verdict v = weakest(weakest(candidate.verdict, answer.verdict), q.verdict);
-            const bool believed = rank(v) == 2 || candidate.gateway == q.pair.source;
-            if (candidate.id != q.peer || !key || !believed) continue;
+            const bool same =
+                candidate.id == q.peer || std::ranges::find(candidate.also, q.peer) != candidate.also.end();
+            if (!same || !key || !believes(candidate, q.pair.source, v)) continue;
             named = true;
             if (rank(v) >= rank(chain)) chain = v;
         }
@@ -145,10 +175,11 @@ void Keying::Impl::answer_source(Offer& o, const discovery::DelegationAnswer& an
     // What was honest when it asked may have been keyed by another peer meanwhile.
     ike::WantAuthorization again = q;
     again.verdict = chain;
-    if (named && (facts_of(again) & kWeaker) != 0) {
-        named = false;
-        o.detail += "; the pair is held under a stronger verdict";
-    }
+    const Facts now_known = named ? facts_of(again) : 0;
+    if ((now_known & kWeaker) != 0) o.detail += "; the pair is held under a stronger verdict";
+    if ((now_known & kInsecure) != 0) o.detail += "; the class requires what DNSSEC secures";
+    named = named && (now_known & (kWeaker | kInsecure)) == 0;
+    o.answer = answer;
     step_offer(o, named ? Event::source_named : Event::source_unnamed, 0, now);
 }
 
@@ -164,12 +195,17 @@ void Keying::on_want_peer_keys(const ike::WantPeerKeys& question, Time now) {
         m.step_offer(m.offers.at(it->second), Event::want_keys, 0, now);
         return;
     }
-    const bool limit = m.offer_limit_reached(question.remote);
+    Facts facts = m.offer_limit_reached(question.remote) ? kLimit : 0;
     Offer& o = m.create_offer(question.remote);
     o.keys = question;
+    if (const auto peer = m.realm.peer_of(question.peer)) {
+        facts |= kConfigured;
+        o.found = m.realm.peers()[*peer].keys;
+        o.verdict = Verdict::secure;
+    }
     o.detail = "identity " + question.peer.text() + " at " + question.remote.text();
     m.key_offers[question.sa] = o.id;
-    m.step_offer(o, Event::want_keys, limit ? kLimit : 0, now);
+    m.step_offer(o, Event::want_keys, facts, now);
 }
 
 void Keying::on_want_authorization(const ike::WantAuthorization& question, Time now) {

@@ -1,6 +1,8 @@
 // Longest-prefix questions over the configuration; a map of blocks per length.
 #include "keying/realm.hpp"
 
+#include <algorithm>
+
 namespace oegate::keying {
 namespace {
 
@@ -17,6 +19,19 @@ auto find(const Lengths& lengths, const Address& address)
             return std::pair{prefix, it->second};
     }
     return std::nullopt;
+}
+
+/// An address or a DNS name, which has no case and no final dot; `@` before a name is
+/// how identities are written elsewhere.
+Identity identity_of(const config::Peer& peer) {
+    if (peer.identity.empty()) return Identity::of(peer.gateway);
+    if (const auto address = Address::parse(peer.identity)) return Identity::of(*address);
+    std::string name = peer.identity;
+    if (name.front() == '@') name.erase(0, 1);
+    if (!name.empty() && name.back() == '.') name.pop_back();
+    std::ranges::transform(name, name.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return Identity::of_name(std::move(name));
 }
 
 }  // namespace
@@ -36,8 +51,14 @@ bool special_use(const Address& address) {
 }
 
 Realm::Realm(const config::Config& config) : default_class_(config.default_class) {
-    for (const config::Class& c : config.classes)
-        for (const Prefix& p : c.destinations) classes_[index(p.family())][p.length()][p.address()] = c.kind;
+    for (const config::Peer& p : config.peers) {
+        ConfiguredPeer peer{p.name, p.gateway, identity_of(p), {}};
+        for (const std::string& text : p.keys)
+            if (auto key = from_base64(text))
+                peer.keys.push_back({PublicKey::Algorithm::rsa, std::move(*key)});
+        peers_.push_back(std::move(peer));
+    }
+    for (const config::Class& c : config.classes) add_class(c);
 
     const auto add = [this](const Prefix& p, bool is_inside) {
         inside_[index(p.family())][p.length()][p.address()] = is_inside;
@@ -55,10 +76,40 @@ Realm::Realm(const config::Config& config) : default_class_(config.default_class
     if (!config.ike.identities.empty()) identities_ = config.ike.identities;
 }
 
-ClassMatch Realm::class_of(const Address& destination) const {
-    if (const auto match = find(classes_[index(destination.family())], destination))
-        return {match->second, match->first};
-    return {default_class_, std::nullopt};
+void Realm::add_class(const config::Class& c) {
+    ClassMatch rule{c.kind, {}, {}, c.require_secure, {}};
+    for (std::size_t i = 0; i < peers_.size(); ++i)
+        if (!c.peer.empty() && peers_[i].name == c.peer) rule.peer = i;
+    for (const Prefix& destination : c.destinations) {
+        auto& rules = classes_[index(destination.family())][destination.length()][destination.address()];
+        rule.prefix = destination;
+        rule.source.reset();
+        if (c.sources.empty()) rules.push_back(rule);
+        for (const Prefix& source : c.sources)
+            if (source.family() == destination.family()) {
+                rule.source = source;
+                rules.push_back(rule);
+            }
+        std::ranges::stable_sort(rules, std::ranges::greater{}, [](const ClassMatch& r) {
+            return r.source ? static_cast<int>(r.source->length()) : -1;
+        });
+    }
+}
+
+ClassMatch Realm::class_of(const Pair& pair) const {
+    for (const auto& [length, blocks] : classes_[index(pair.destination.family())]) {
+        const auto it = blocks.find(Prefix(pair.destination, length).address());
+        if (it == blocks.end()) continue;
+        for (const ClassMatch& rule : it->second)
+            if (!rule.source || rule.source->contains(pair.source)) return rule;
+    }
+    return {default_class_, {}, {}, false, {}};
+}
+
+std::optional<std::size_t> Realm::peer_of(const Identity& identity) const {
+    for (std::size_t i = 0; i < peers_.size(); ++i)
+        if (peers_[i].identity == identity) return i;
+    return std::nullopt;
 }
 
 bool Realm::inside(const Address& address) const {

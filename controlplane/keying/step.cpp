@@ -23,12 +23,13 @@ ClassGroup group_of(ClassKind kind) {
     return ClassGroup::deny;
 }
 
-State resolve(To to, const Connection& c) {
+/// may_clear: a failure may be clear text.
+State resolve(To to, const Connection& c, bool may_clear) {
     switch (to) {
         case To::same:
             return c.state;
         case To::fail:
-            return c.match.kind == ClassKind::oe_permissive && !c.tainted ? State::clear_text : State::deny;
+            return may_clear ? State::clear_text : State::deny;
         case To::back:
             return c.state == State::expiring_keyed   ? State::keyed
                    : c.state == State::expiring_clear ? State::clear_text
@@ -66,13 +67,17 @@ Child* Connection::child(ike::ChildId wanted) {
     return it == children.end() ? nullptr : &*it;
 }
 
+const Child* Connection::child(ike::ChildId wanted) const {
+    return const_cast<Connection*>(this)->child(wanted);
+}
+
 // ---- instances -----------------------------------------------------------------
 
 Connection& Keying::Impl::create(const Pair& pair, Time now) {
     Connection c;
     c.id = next_id++;
     c.pair = pair;
-    c.match = realm.class_of(pair.destination);
+    c.match = realm.class_of(pair);
     c.created = now;
     by_pair[pair] = c.id;
     return connections.emplace(c.id, std::move(c)).first->second;
@@ -115,6 +120,12 @@ Facts Keying::Impl::facts_of(const Connection& c, const Step& s, Time now) const
     set(kMore, c.at + 1 < c.candidates.size());
     set(kHolding, c.policy == FlowState::hold);
     set(kOver, now >= c.lifespan_at);
+    set(kStale, now >= c.answer_until);
+    set(kReauth, c.reauth);
+    set(kAsking, c.requerying);
+    set(kEncrypting, c.policy == FlowState::encrypt);
+    const ClassGroup group = group_of(c.match.kind);
+    set(kInitiates, group == ClassGroup::oe || group == ClassGroup::configured);
     set(kRekeying, c.rekeying);
     if (const NewChild* n = s.new_child) {
         set(kInitiator, n->initiator);
@@ -153,28 +164,68 @@ bool Keying::Impl::step(Connection& c, const Step& s, Time now) {
         return false;
     }
     const State from = c.state;
-    c.state = resolve(row->to, c);
+    const bool clear = c.match.kind == ClassKind::oe_permissive && !c.tainted;
+    c.stuck = row->to == To::fail && clear && is_sticky(c, now);
+    c.state = resolve(row->to, c, clear && !c.stuck);
     if (is_pending(from) != is_pending(c.state)) {
         num_pending += is_pending(c.state) ? 1 : std::size_t(-1);
         unsigned& of_source = pending_by_source[c.pair.source];
         of_source += is_pending(c.state) ? 1 : unsigned(-1);
         if (of_source == 0) pending_by_source.erase(c.pair.source);
     }
-    ++counts.stories[static_cast<std::size_t>(row->story)];
+    count(*row);
     if (from != c.state || row->run != Run::nothing) {
         c.story.push_back({now, std::string(to_text(row->story)), s.detail});
         if (c.story.size() > kMaxStory) c.story.pop_front();
-        say(c.pair, from, c.state, *row, s.detail);
+        const Child* child = c.current ? c.child(*c.current) : nullptr;
+        const std::optional<Address> gateway = s.new_child != nullptr ? std::optional(s.new_child->remote)
+                                               : c.candidate() != nullptr
+                                                   ? std::optional(c.candidate()->gateway)
+                                               : child != nullptr ? std::optional(child->info.remote)
+                                                                  : std::nullopt;
+        say(c.pair, from, c.state, *row, s.detail, gateway ? gateway : c.pair.source, now);
     }
     const ConnectionId id = c.id;
-    run(c, *row, from, s, now);
+    run(c, *row, s, now);
     if (const auto it = connections.find(id); it != connections.end()) rearm(it->second);
     return true;
 }
 
-void Keying::Impl::say(const Pair& pair, State from, State to, const Row& row, const std::string& detail) {
-    actions.push_back(Transition{pair, std::string(to_text(from)), std::string(to_text(to)),
-                                 std::string(to_text(row.story)), detail, row.security});
+void Keying::Impl::count(const Row& row) {
+    ++counts.stories[static_cast<std::size_t>(row.story)];
+    ++row_counts[static_cast<std::size_t>(&row - rows().data())];
+}
+
+/// common: what the pairs share that may do the same in great numbers: their gateway,
+/// or their source.
+void Keying::Impl::say(const Pair& pair, State from, State to, const Row& row, const std::string& detail,
+                       const std::optional<Address>& common, Time now) {
+    Transition t{pair,
+                 std::string(to_text(from)),
+                 std::string(to_text(to)),
+                 std::string(to_text(row.story)),
+                 detail,
+                 row.security};
+    const bool fails = row.run != Run::allow && row.run != Run::give_keys && row.run != Run::start_exchange &&
+                       row.run != Run::start_lookup;
+    if (fails) t.advice = advice(row.story);
+    t.repeated = !t.advice.empty() && common && is_repeated(*common, row.story, now);
+    actions.push_back(std::move(t));
+}
+
+bool Keying::Impl::is_repeated(const Address& common, Story story, Time now) {
+    const Duration window = config.timers.liveness;
+    if (bursts.size() >= kMaxBursts)
+        std::erase_if(bursts, [&](const auto& b) { return now - b.second.since >= window; });
+    if (bursts.size() >= kMaxBursts) return false;
+    Burst& burst = bursts.try_emplace({common, story}, Burst{now}).first->second;
+    if (now - burst.since >= window) burst = {now};
+    if (burst.said < kSaidOften) {
+        ++burst.said;
+        return false;
+    }
+    ++counts.repeated;
+    return true;
 }
 
 void Keying::Impl::refuse_event(const Pair& pair, State state, Event event, const std::string& detail) {
@@ -206,7 +257,7 @@ void Keying::Impl::fire(ConnectionId id, Time now) {
         step(it->second, {event, std::move(detail)}, now);
     };
     timer(&Connection::hold_at, Event::hold_timer, "held longer than the hold timer allows");
-    timer(&Connection::late_at, Event::late_timer, "");
+    timer(&Connection::late_at, Event::late_timer, "the late exchange took too long");
     timer(&Connection::ask_at, Event::ask_timer, "");
     timer(&Connection::close_at, Event::close_timer, "");
     if (const auto it = get(); it != connections.end() && !is_expiring(it->second.state)) {
@@ -215,12 +266,6 @@ void Keying::Impl::fire(ConnectionId id, Time now) {
             if (!step(c, {Event::lifespan_timer}, now)) c.lifespan_at = kNever;
         } else if (c.look_at <= now) {
             c.look_at = kNever;
-            if (c.state == State::keyed && c.answer_until <= now) {  // a later issue asks again
-                ++counts.stories[static_cast<std::size_t>(Story::l_stale)];
-                const std::string keyed(to_text(c.state));
-                actions.push_back(Transition{c.pair, keyed, keyed, std::string(to_text(Story::l_stale)),
-                                             std::string(help(Story::l_stale)), false});
-            }
             step(c, {Event::look_timer}, now);
         }
     }

@@ -52,6 +52,8 @@ std::vector<ConnectionStatus> Keying::connections() const {
 
 Counters Keying::counters() const {
     Counters c = impl_->counts;
+    c.rows = impl_->row_counts;
+    c.sticky = impl_->sticky.size();
     c.connections = impl_->connections.size();
     c.pending = impl_->num_pending;
     c.offers = impl_->offers.size();

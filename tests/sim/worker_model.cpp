@@ -24,8 +24,7 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
             Flow& flow = flows_[set.pair];
             if (flow.state != FlowState::hold && set.state == FlowState::hold) flow.held_since = now;
             if (set.state != FlowState::hold) flow.held_since = kNever;
-            if (set.state == FlowState::pass &&
-                realm_.class_of(set.pair.destination).kind == ClassKind::oe_paranoid)
+            if (set.state == FlowState::pass && realm_.class_of(set.pair).kind == ClassKind::oe_paranoid)
                 out_.violation("pass for a paranoid pair " + set.pair.text());
             if (set.state == FlowState::encrypt) {
                 const auto it = out_sas_.find({worker, set.outbound.slot});
@@ -125,13 +124,13 @@ void WorkerModel::miss(const Pair& pair, Flow& flow, bool repeated, Time now) {
     flow.asked = now;
     Miss m;
     m.pair = pair;
-    m.class_kind = realm_.class_of(pair.destination).kind;
+    m.class_kind = realm_.class_of(pair).kind;
     m.repeated = repeated;
     report(owner_of(pair), m);
 }
 
 void WorkerModel::from_inside(const Pair& pair, std::uint64_t datagram, Time now) {
-    const ClassKind kind = realm_.class_of(pair.destination).kind;
+    const ClassKind kind = realm_.class_of(pair).kind;
     auto it = flows_.find(pair);
     if (it == flows_.end()) {
         if (kind == ClassKind::deny || kind == ClassKind::none) return;
@@ -186,7 +185,7 @@ void WorkerModel::release(const Pair& pair, Flow& flow, Time now) {
 void WorkerModel::from_outside(const Clear& packet, Time now) {
     const Pair pair = packet.pair.reversed();
     const auto it = flows_.find(pair);
-    const ClassKind kind = realm_.class_of(pair.destination).kind;
+    const ClassKind kind = realm_.class_of(pair).kind;
     if (it != flows_.end() && it->second.state == FlowState::encrypt && now >= it->second.clear_until) {
         ClearText event;
         event.pair = pair;

@@ -210,7 +210,7 @@ void World::arm(unsigned i) {
 void World::put_on_wire(unsigned from, Packet packet) {
     if (const auto* clear = std::get_if<Clear>(&packet)) {
         ++clear_on_wire_;
-        const ClassKind kind = nodes_[from]->realm->class_of(clear->pair.destination).kind;
+        const ClassKind kind = nodes_[from]->realm->class_of(clear->pair).kind;
         if (kind != ClassKind::oe_permissive)
             violate(from, "clear text of a paranoid pair " + clear->pair.text());
         const auto explained = nodes_[from]->gateway->explain(clear->pair, clock.now());

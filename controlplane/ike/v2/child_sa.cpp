@@ -195,6 +195,7 @@ void hand_over(Turn& turn) {
                          .local = sa.local.address,
                          .remote = sa.remote.address,
                          .peer = sa.peer,
+                         .peer_key = sa.peer_key,
                          .verdict = sa.verdict,
                          .spi_in = child.spi_in,
                          .spi_out = child.spi_out,

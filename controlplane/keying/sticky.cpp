@@ -1,0 +1,86 @@
+// Stickiness (config::Sticky): a destination that was keyed with a secure verdict does
+// not fall back to clear text for a while, so that switching DNS off is no way to
+// switch encryption off. Only a secure denial of existence or the operator releases it.
+#include "keying/machine.hpp"
+
+namespace oegate::keying {
+
+std::int64_t Keying::Impl::wall(Time now) const {
+    return wall_seconds ? wall_seconds()
+                        : std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+}
+
+/// Classes other than oe-permissive say themselves what a failure means.
+bool Keying::Impl::is_sticky(const Connection& c, Time now) const {
+    if (!config.sticky.enabled || c.match.kind != ClassKind::oe_permissive) return false;
+    const auto it = sticky.find(c.pair.destination);
+    if (it == sticky.end() || it->second.times < config.sticky.after) return false;
+    const auto lasts = std::chrono::duration_cast<std::chrono::seconds>(config.sticky.lasts).count();
+    return wall(now) - it->second.last < lasts;
+}
+
+void Keying::Impl::put_sticky(const StickyEntry& entry) {
+    if (const auto it = sticky.find(entry.destination); it != sticky.end())
+        sticky_age.erase({it->second.last, entry.destination});
+    sticky[entry.destination] = entry;
+    sticky_age.insert({entry.last, entry.destination});
+}
+
+/// Once for each keying that DNS had to vouch for: not for rekeys.
+void Keying::Impl::remember_sticky(const Connection& c, const NewChild& added, Time now) {
+    if (!config.sticky.enabled || added.verdict != Verdict::secure || added.replaces ||
+        c.match.kind == ClassKind::configured)
+        return;
+    const auto lasts = std::chrono::duration_cast<std::chrono::seconds>(config.sticky.lasts).count();
+    StickyEntry entry{c.pair.destination, 0, wall(now)};
+    if (const auto it = sticky.find(entry.destination); it != sticky.end()) {
+        if (entry.last - it->second.last < lasts) entry.times = it->second.times;
+    } else if (sticky.size() >= config.sticky.entries) {
+        forget_sticky(sticky_age.begin()->second);
+    }
+    if (entry.times < config.sticky.after) ++entry.times;
+    put_sticky(entry);
+    actions.push_back(RememberSticky{entry});
+}
+
+bool Keying::Impl::forget_sticky(const Address& destination) {
+    const auto it = sticky.find(destination);
+    if (it == sticky.end()) return false;
+    sticky_age.erase({it->second.last, destination});
+    sticky.erase(it);
+    actions.push_back(ForgetSticky{destination});
+    return true;
+}
+
+// ---- the public side -----------------------------------------------------------
+
+void Keying::restore_sticky(const StickyEntry& entry, Time now) {
+    Impl& m = *impl_;
+    const auto lasts = std::chrono::duration_cast<std::chrono::seconds>(m.config.sticky.lasts).count();
+    const bool over = m.wall(now) - entry.last >= lasts || m.sticky.size() >= m.config.sticky.entries;
+    if (!m.config.sticky.enabled || over)
+        m.actions.push_back(ForgetSticky{entry.destination});
+    else
+        m.put_sticky(entry);
+}
+
+bool Keying::sticky_clear(const Address& destination, Time now) {
+    Impl& m = *impl_;
+    if (!m.forget_sticky(destination)) return false;
+    // Pairs that it denies are judged anew when their next datagram arrives.
+    std::vector<ConnectionId> denied;
+    for (const auto& [id, c] : m.connections)
+        if (c.pair.destination == destination && c.reason == Story::f_sticky) denied.push_back(id);
+    for (const ConnectionId id : denied)
+        if (const auto it = m.connections.find(id); it != m.connections.end())
+            m.step(it->second, {Event::clear, "no longer sticky"}, now);
+    return true;
+}
+
+std::vector<StickyEntry> Keying::sticky() const {
+    std::vector<StickyEntry> all;
+    for (const auto& [last, destination] : impl_->sticky_age) all.push_back(impl_->sticky.at(destination));
+    return all;
+}
+
+}  // namespace oegate::keying

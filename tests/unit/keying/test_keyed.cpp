@@ -1,0 +1,249 @@
+// Rows k: keyed pairs.
+#include "unit/keying/rig.hpp"
+
+ROW_TEST("row k.soft") {
+    r.key_pair();
+    r.keying.on_sa_expired(1, false, r.now);
+    r.keying.on_sa_expired(1, false, r.now);
+    r.drain();
+    CHECK(r.rekeys.size() == 1);
+    CHECK(r.state() == "keyed");
+}
+
+ROW_TEST("row k.rekey-own") {
+    r.key_pair();
+    r.keying.on_sa_expired(1, false, r.now);
+    auto n = r.child(2, true);
+    n.replaces = 1;
+    r.installed(n);
+    CHECK(r.policies.back().child == 2);
+    REQUIRE(r.deletes.size() == 1);
+    CHECK(r.deletes[0].child == 1);
+    r.gone(1, ike::ChildGone::Reason::rekeyed);
+    CHECK(r.state() == "keyed");
+}
+
+ROW_TEST("row k.rekey-peer") {
+    r.key_pair();
+    auto n = r.child(2, false);
+    n.replaces = 1;
+    r.installed(n);
+    r.pass(5s);
+    CHECK(r.policies.back().child == 1);
+    r.gone(1, ike::ChildGone::Reason::deleted_by_peer);
+    CHECK(r.policies.back().child == 2);
+    CHECK(r.state() == "keyed");
+}
+
+ROW_TEST("row k.rekey-both") {
+    r.key_pair();
+    r.keying.on_sa_expired(1, false, r.now);
+    auto ours = r.child(2, true, 3);
+    auto theirs = r.child(3, false, 8);
+    ours.replaces = theirs.replaces = 1;
+    r.installed(ours);
+    CHECK(r.policies.back().child == 2);
+    r.installed(theirs);
+    r.pass(1s);
+    CHECK(r.policies.back().child == 2);
+    r.keying.on_first_esp(3, r.now);
+    r.drain();
+    CHECK(r.policies.back().child == 3);
+    CHECK(r.deletes.back().child == 2);
+    r.gone(1, ike::ChildGone::Reason::deleted_by_peer);
+    r.gone(2, ike::ChildGone::Reason::deleted_by_us);
+    CHECK(r.state() == "keyed");
+}
+
+ROW_TEST("row k.rekey-fail") {
+    r.key_pair();
+    r.keying.on_sa_expired(1, false, r.now);
+    r.keying.on_rekey_failed(1, r.now);
+    r.drain();
+    CHECK(r.state() == "keyed");
+    r.keying.on_sa_expired(1, true, r.now);
+    r.drain();
+    CHECK(r.state() == "potential");
+}
+
+ROW_TEST("row k.move") {
+    r.installed(r.child(9, false));
+    r.keying.on_first_esp(9, r.now);
+    r.drain();
+    CHECK(r.policies.size() == 1);
+    r.keying.on_first_esp(9, r.now);
+    r.pass(2s);
+    CHECK(r.policies.size() == 1);
+}
+
+ROW_TEST("row k.old") {
+    r.key_pair();
+    auto n = r.child(2, true);
+    n.replaces = 1;
+    r.installed(n);
+    r.gone(1, ike::ChildGone::Reason::deleted_by_us);
+    CHECK(r.state() == "keyed");
+}
+
+ROW_TEST("row k.hard") {
+    r.key_pair();
+    r.keying.on_sa_expired(1, true, r.now);
+    r.drain();
+    CHECK(r.state() == "potential");
+    CHECK(r.policy() == FlowState::hold);
+    CHECK(r.lookups.size() == 2);
+    CHECK(r.deletes.size() == 1);
+}
+
+ROW_TEST("row k.delete") {
+    r.key_pair();
+    r.gone(1, ike::ChildGone::Reason::deleted_by_peer);
+    CHECK(r.state() == "expired");
+    CHECK(r.dropped.size() == 1);
+
+    Rig held;  // keyed by the peer and deleted again while our datagram waits
+    held.miss();
+    held.installed(held.child(9, false));
+    held.gone(9, ike::ChildGone::Reason::deleted_by_peer);
+    CHECK(held.state() == "potential");
+    CHECK(held.dropped.empty());
+    CHECK(held.lookups.size() == 2);
+}
+
+ROW_TEST("row k.dead") {
+    r.key_pair();
+    r.gone(1, ike::ChildGone::Reason::ike_dead);
+    CHECK(r.policy() == FlowState::hold);
+    CHECK(r.deletes.empty());
+    r.dns(answer(Outcome::usable, {gateway(kSgB, 10)}));
+    CHECK(r.exchanges.back().request.fresh);
+}
+
+ROW_TEST("row k.hint") {
+    r.key_pair();
+    r.keying.on_peer_hint(kSgC, r.now);  // a stranger's hint means nothing
+    r.keying.on_peer_hint(kSgB, r.now);
+    r.keying.on_peer_hint(kSgB, r.now);
+    r.keying.on_clear_text(kPair, r.now);
+    r.drain();
+    CHECK(r.checks.size() == 1);
+    r.pass(60s);
+    r.used(true);
+    r.keying.on_clear_text(kPair, r.now);
+    r.drain();
+    CHECK(r.checks.size() == 2);
+    CHECK(r.policy() == FlowState::encrypt);
+}
+
+ROW_TEST("row k.second") {
+    r.key_pair();
+    auto n = r.child(9, false);
+    n.remote = kSgC;
+    n.peer = Identity::of(kSgC);
+    r.pass(45s);
+    r.installed(n);
+    r.pass(1s);
+    CHECK(r.policies.back().child == 9);
+    CHECK(r.deletes.empty());  // both inbound stay
+}
+
+ROW_TEST("row k.ike-gone") {
+    r.key_pair();
+    r.gone(1, ike::ChildGone::Reason::initial_contact);
+    CHECK(r.state() == "expired");
+}
+
+namespace {
+
+using Reason = ike::ChildGone::Reason;
+
+/// keyed by the peer alone, child 9; the class never initiates
+Pair accept_only(Rig& r) {
+    auto c = r.child(9, false);
+    c.pair = to("192.2.8.1");
+    r.installed(c);
+    REQUIRE(r.state(c.pair) == "keyed");
+    return c.pair;
+}
+
+/// child 1 in use, child 2 of the peer's rekey waiting for its first packet
+void rekeyed_by_peer(Rig& r) {
+    r.key_pair();
+    auto n = r.child(2, false);
+    n.replaces = 1;
+    r.installed(n);
+}
+
+}  // namespace
+
+ROW_TEST("row k.hard: class oe-accept-only never initiates, it closes") {
+    const Pair pair = accept_only(r);
+    r.keying.on_sa_expired(9, true, r.now);
+    r.drain();
+    CHECK(r.state(pair) == "expired");
+    CHECK(r.lookups.empty());
+}
+
+ROW_TEST("row k.dead: class oe-accept-only never initiates, it closes") {
+    const Pair pair = accept_only(r);
+    r.gone(9, Reason::ike_dead);
+    CHECK(r.state(pair) == "expired");
+    CHECK(r.lookups.empty());
+}
+
+ROW_TEST("row k.delete: class oe-accept-only closes though a datagram waits") {
+    const Pair pair = accept_only(r);
+    r.miss(pair);  // outbound has not moved yet
+    r.gone(9, Reason::deleted_by_peer);
+    CHECK(r.state(pair) == "expired");
+    CHECK(r.lookups.empty());
+}
+
+ROW_TEST("row k.ike-gone: held datagrams are keyed anew, but not by class oe-accept-only") {
+    const Pair pair = accept_only(r);
+    r.miss(pair);
+    r.gone(9, Reason::ike_gone);
+    CHECK(r.state(pair) == "expired");
+
+    Rig held;
+    held.miss();
+    held.installed(held.child(9, false));
+    held.gone(9, Reason::ike_gone);
+    CHECK(held.state() == "potential");
+    CHECK(held.lookups.size() == 2);
+}
+
+ROW_TEST("row k.ike-gone: a new channel's SA pair takes over") {
+    rekeyed_by_peer(r);
+    r.gone(1, Reason::ike_gone);
+    CHECK(r.policies.back().child == 2);
+    CHECK(r.state() == "keyed");
+}
+
+ROW_TEST("row k.hard: what the peer's rekey made takes over") {
+    rekeyed_by_peer(r);
+    r.keying.on_sa_expired(1, true, r.now);
+    r.drain();
+    CHECK(r.policies.back().child == 2);
+    CHECK(r.state() == "keyed");
+}
+
+ROW_TEST("row k.old: an SA pair that is not in use ends quietly, however") {
+    using End = void (*)(Rig&);
+    const End ends[] = {[](Rig& o) { o.gone(2, Reason::deleted_by_peer); },
+                        [](Rig& o) { o.gone(2, Reason::ike_dead); },
+                        [](Rig& o) { o.gone(2, Reason::ike_gone); },
+                        [](Rig& o) {
+                            o.keying.on_sa_expired(2, false, o.now);
+                            o.keying.on_sa_expired(2, true, o.now);
+                            o.drain();
+                        }};
+    for (const End end : ends) {
+        Rig o;
+        rekeyed_by_peer(o);
+        end(o);
+        CHECK(o.state() == "keyed");
+        CHECK(o.policies.size() == 1);
+        CHECK(o.rekeys.empty());
+    }
+}

@@ -1,0 +1,152 @@
+// Stickiness: switching DNS off is no way to switch encryption off.
+#include "unit/keying/rig.hpp"
+
+namespace {
+
+config::Config sticky_config() {
+    config::Config c = make_config();
+    c.sticky.enabled = true;
+    c.sticky.after = 2;
+    c.sticky.lasts = 24h;
+    c.sticky.entries = 3;
+    return c;
+}
+
+void key_once(Rig& r, ike::ChildId id, const Pair& pair = kPair, Verdict verdict = Verdict::secure) {
+    r.miss(pair);
+    r.dns(answer(Outcome::usable, {gateway(kSgB, 10)}));
+    auto c = r.child(id, true);
+    c.pair = pair;
+    c.verdict = verdict;
+    r.installed(c);
+    r.keying.clear(pair, r.now);
+    r.drain();
+    r.removed(pair);
+    REQUIRE(r.state(pair) == "none");
+}
+
+void key_twice(Rig& r) {
+    key_once(r, 1);
+    key_once(r, 2);
+}
+
+}  // namespace
+
+ROW_TEST("row f.sticky: denied where DNS is silent and the class would be clear text") {
+    Rig s(sticky_config());
+    key_twice(s);
+    REQUIRE(s.remembered.size() == 2);
+    CHECK(s.remembered.back() == StickyEntry{kBob, 2, s.wall});
+    for (const auto& a : {answer(Outcome::failed, {}, 0s),
+                          answer(Outcome::none, {}, 1h, Verdict::indeterminate), answer(Outcome::unusable)}) {
+        s.miss();
+        s.dns(a);
+        CHECK(s.policy() == FlowState::deny);
+        CHECK(s.reason() == "f.sticky");
+        s.keying.clear(kPair, s.now);
+        s.drain();
+        s.removed();
+    }
+    s.miss();  // neither does the gateway's silence help
+    s.dns(answer(Outcome::usable, {gateway(kSgB, 10)}));
+    s.fails(ike::Failure::silence);
+    CHECK(s.policy() == FlowState::deny);
+    CHECK(s.released.empty());
+}
+
+TEST_CASE("sticky: keyed too seldom, or under a weaker verdict, does not bind") {
+    Rig s(sticky_config());
+    key_once(s, 1);
+    key_once(s, 2, kPair, Verdict::insecure);
+    s.miss();
+    s.dns(answer(Outcome::failed, {}, 0s));
+    CHECK(s.policy() == FlowState::pass);
+}
+
+TEST_CASE("sticky: off by default") {
+    Rig s;
+    key_twice(s);
+    s.miss();
+    s.dns(answer(Outcome::failed, {}, 0s));
+    CHECK(s.policy() == FlowState::pass);
+    CHECK(s.remembered.empty());
+}
+
+TEST_CASE("sticky: secure denial of existence releases it") {
+    Rig s(sticky_config());
+    key_twice(s);
+    s.miss();
+    s.dns(answer(Outcome::none));
+    CHECK(s.policy() == FlowState::pass);
+    REQUIRE(s.released.size() == 1);
+    CHECK(s.released[0] == kBob);
+    CHECK(s.keying.sticky().empty());
+}
+
+TEST_CASE("sticky: the operator releases it, and what it denied is judged anew") {
+    Rig s(sticky_config());
+    key_twice(s);
+    s.miss();
+    s.dns(answer(Outcome::failed, {}, 0s));
+    CHECK_FALSE(s.keying.sticky_clear(kCarol, s.now));
+    CHECK(s.keying.sticky_clear(kBob, s.now));
+    s.drain();
+    CHECK(s.state() == "expired");
+    s.miss();
+    s.dns(answer(Outcome::failed, {}, 0s));
+    CHECK(s.policy() == FlowState::pass);
+}
+
+TEST_CASE("sticky: it ends by the calendar, and an explicit class wins") {
+    Rig s(sticky_config());
+    key_twice(s);
+    s.wall += 24 * 3600 - 1;
+    s.miss();
+    s.dns(answer(Outcome::failed, {}, 0s));
+    CHECK(s.policy() == FlowState::deny);
+    s.keying.clear(kPair, s.now);
+    s.drain();
+    s.removed();
+    s.wall += 1;
+    s.miss();
+    s.dns(answer(Outcome::failed, {}, 0s));
+    CHECK(s.policy() == FlowState::pass);
+
+    Rig explicit_class(sticky_config());
+    explicit_class.keying.restore_sticky({ip("192.2.6.1"), 9, explicit_class.wall}, explicit_class.now);
+    explicit_class.miss(to("192.2.6.1"));
+    CHECK(explicit_class.policy() == FlowState::pass);
+}
+
+TEST_CASE("sticky: bounded, the one keyed longest ago goes; restored after a restart") {
+    Rig s(sticky_config());
+    for (unsigned i = 1; i <= 4; ++i) {
+        s.wall += 10;
+        key_once(s, i, to(("192.2.0." + std::to_string(i)).c_str()));
+    }
+    CHECK(s.keying.sticky().size() == 3);
+    REQUIRE(s.released.size() == 1);
+    CHECK(s.released[0] == ip("192.2.0.1"));
+
+    Rig next(sticky_config());
+    next.wall = s.wall;
+    next.keying.restore_sticky({kBob, 2, s.wall - 100}, next.now);
+    next.keying.restore_sticky({kCarol, 2, s.wall - 25 * 3600}, next.now);  // over
+    next.drain();
+    CHECK(next.keying.sticky().size() == 1);
+    REQUIRE(next.released.size() == 1);
+    CHECK(next.released[0] == kCarol);
+    next.miss();
+    next.dns(answer(Outcome::failed, {}, 0s));
+    CHECK(next.policy() == FlowState::deny);
+}
+
+TEST_CASE("sticky: many pairs that find no connection free are not passed either") {
+    config::Config c = sticky_config();
+    c.limits.connections = 1;
+    Rig s(c);
+    s.keying.restore_sticky({kBob, 2, s.wall}, s.now);
+    s.miss({kAlice, kCarol});
+    s.miss();
+    CHECK(s.policy() == FlowState::deny);
+}
