@@ -16,7 +16,14 @@ struct Publication {
     unsigned precedence = 10;    // 0..255, fits both types
     std::uint32_t ttl = 3600;    // seconds
     bool key_records = false;    // KEY beside IPSECKEY, for old peers (RFC 2535)
+    std::string name;            // the FQDN that it initiates as, no final dot (OE draft §5.3); or empty
 };
+
+/// What a host's reverse name says: IPSECKEY and TXT naming the gateway, and a TXT for
+/// each name that the gateway calls itself by.
+std::string delegation_records(const Publication& publication, const Address& host);
+/// What a gateway's own name says: its key. owner: with final dot.
+std::string own_key_records(const Publication& publication, std::string_view owner);
 
 /// RFC 1035 §5.1 lines with absolute names: for each host IPSECKEY and TXT naming
 /// the gateway; for the gateway its own key. A host that is the gateway itself

@@ -120,6 +120,9 @@ void MessageReader::look_inside(Rr& rr, std::size_t rdata_at) {
         fields.skip(16);
         rr.soa_minimum = fields.u32();
         if (!fields.done()) note(WireError::bad_rdata);
+    } else if (rr.type == kTypeNs) {
+        rr.target = name_at(at, end);
+        if (!error_ && at != end) note(WireError::bad_rdata);
     } else if (rr.type == kTypeRrsig) {
         Reader fields(rr.rdata);  // RFC 4034 §3.1
         rr.covered = fields.u16();
@@ -169,6 +172,7 @@ Result<Message, WireError> MessageReader::read() {
     const std::uint16_t flags = u16();
     message.response = flags >> 15;
     message.opcode = flags >> 11 & 15;
+    message.authoritative = flags >> 10 & 1;
     message.truncated = flags >> 9 & 1;
     message.authentic = flags >> 5 & 1;
     message.rcode = flags & 15;

@@ -20,6 +20,7 @@ inline constexpr std::uint16_t kTypeSoa = 6;
 inline constexpr std::uint16_t kTypeAaaa = 28;
 inline constexpr std::uint16_t kTypeDname = 39;
 inline constexpr std::uint16_t kTypeRrsig = 46;
+inline constexpr std::uint16_t kTypeNs = 2;
 
 inline constexpr unsigned kRcodeNoError = 0;
 inline constexpr unsigned kRcodeFormErr = 1;
@@ -50,6 +51,7 @@ struct Message {
     std::uint16_t id = 0;
     unsigned opcode = 0;
     bool response = false;            // QR
+    bool authoritative = false;       // AA
     bool truncated = false;           // TC
     bool authentic = false;           // AD
     unsigned rcode = 0;               // with the upper bits of EDNS (RFC 6891 §6.1.3)
