@@ -66,7 +66,7 @@ std::vector<daemon::Port> ports_of(const Dataplane& dataplane, const config::Con
     return ports;
 }
 
-int serve(const config::Config& config, const ike::PrivateKey& key, std::FILE* key_log,
+int serve(const config::Config& config, ike::PrivateKey& key, std::FILE* key_log,
           discovery::validate::Anchors anchors) {
     manage::Log log(config.management.log_level);
     // The reactor first: it blocks the signals that every later thread inherits. The
@@ -137,8 +137,8 @@ int run(const Arguments& arguments) {
         if (!key_log) return complain(kFailed, arguments.key_log + ": " + std::strerror(errno));
     }
     // Without an opportunistic class no key is configured, and the one made here signs nothing.
-    const auto key = config->ike.private_key.empty() ? ike::PrivateKey::generate(ike::kMinRsaBits)
-                                                     : ike::PrivateKey::load(config->ike.private_key);
+    auto key = config->ike.private_key.empty() ? ike::PrivateKey::generate(ike::kMinRsaBits)
+                                               : ike::PrivateKey::load(config->ike.private_key);
     if (!key) return complain(kFailed, key.error().detail);
     discovery::validate::Anchors anchors;
     if (config->dns.validation == config::Validation::own) {

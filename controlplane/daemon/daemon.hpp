@@ -33,7 +33,7 @@ struct Parts {
     const config::Config& config;
     loop::Reactor& reactor;
     ike::CryptoPool& pool;
-    const ike::PrivateKey& key;
+    ike::PrivateKey& key;  // replaced when it is reloaded
     Random& random;
     manage::Log& log;
     Tables& tables;
@@ -106,6 +106,7 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     manage::ActionResult rekey_tunnel(const Pair& pair) override;
     manage::ActionResult add_route(const Prefix& prefix, const Address& via) override;
     manage::ActionResult remove_route(const Prefix& prefix) override;
+    manage::KeyReload reload_key() override;
     void measure_stages(Duration time) override;
     observe::Tracing& tracing() override { return tracing_; }
     observe::Captures& captures() override { return captures_; }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "daemon/daemon.hpp"
+#include "ike/crypto/rsa.hpp"
 
 namespace oegate::daemon {
 
@@ -124,6 +125,20 @@ manage::ActionResult Daemon::rekey_tunnel(const Pair& pair) {
     if (!gateway_.tunnel_rekey(pair, loop::monotonic_now()))
         return {manage::ActionResult::Outcome::not_found, "no tunnel " + pair.text()};
     return {manage::ActionResult::Outcome::done, "rekeying the tunnel " + pair.text()};
+}
+
+manage::KeyReload Daemon::reload_key() {
+    using Outcome = manage::ActionResult::Outcome;
+    const std::string& file = parts_.config.ike.private_key;
+    if (file.empty()) return {{Outcome::failed, "no ike.private-key is configured"}, {}};
+    auto key = ike::PrivateKey::load(file);
+    if (!key) return {{Outcome::failed, key.error().detail + "; the key in use stays"}, {}};
+    // The former one is wiped with its last copy, that of a signature in the making.
+    parts_.key = std::move(*key);
+    gateway_.set_key(parts_.key);
+    return {
+        {Outcome::done, fmt::format("signing with the RSA key of {} bits in {}", parts_.key.bits(), file)},
+        parts_.key.public_key()};
 }
 
 void Daemon::measure_stages(Duration time) {

@@ -365,6 +365,10 @@ Time Gateway::next_deadline() const {
                      impl_->greeter.next_deadline()});
 }
 
+void Gateway::set_key(const ike::PrivateKey& key) {
+    impl_->engine.set_key(key);
+}
+
 void Gateway::shutdown(Time now) {
     impl_->greeter.stop();
     impl_->keying.shutdown(now);

@@ -59,6 +59,8 @@ class Gateway {
     void on_timer(Time now);
     /// kNever when nothing is pending.
     Time next_deadline() const;
+    /// Signs with this key from now on (key rollover); what runs goes on.
+    void set_key(const ike::PrivateKey& key);
     /// Orderly: deletes go out, offers are ignored from now on (x.shutdown).
     void shutdown(Time now);
 

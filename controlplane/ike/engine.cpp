@@ -84,6 +84,10 @@ Engine::Engine(const Settings& settings, const PrivateKey& key, Random& random, 
     : impl_(std::make_unique<Impl>(settings, key, random, spis, pool)) {}
 Engine::~Engine() = default;
 
+void Engine::set_key(const PrivateKey& key) {
+    impl_->core.key = key;
+}
+
 void Engine::initiate(const Initiate& request, Time now) {
     v2::initiate(impl_->core, request, now + impl_->core.settings.timers.gateway, now);
     impl_->core.finish();

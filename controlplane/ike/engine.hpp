@@ -298,6 +298,10 @@ class Engine {
            CryptoPool& pool);
     ~Engine();
 
+    /// Key rollover (OE draft §5.4): what is signed from now on is signed with this one.
+    /// IKE SAs go on; a signature in the making is finished with the key it began with.
+    void set_key(const PrivateKey& key);
+
     void initiate(const Initiate& request, Time now);
     /// The connection is not interested any more; the exchange may still finish.
     void forget(ConnectionId connection);

@@ -121,6 +121,7 @@ void Commands::run(const Request& request, const Caller& caller, const Reply& re
     if (name == "tunnel rekey") return act(arguments, reply, &Provider::rekey_tunnel);
     if (name == "route add") return add_route(arguments, reply);
     if (name == "route remove") return remove_route(arguments, reply);
+    if (name == "key reload") return reload_key(arguments, caller, reply);
     if (name == "workers measure") return measure(arguments, reply);
     if (name == "trace start") return trace_start(arguments, caller, reply);
     if (name == "trace read") return trace_read(arguments, reply);
@@ -281,6 +282,17 @@ void Commands::add_route(const Arguments& arguments, const Reply& reply) {
 void Commands::remove_route(const Arguments& arguments, const Reply& reply) {
     const auto prefix = prefix_argument(arguments[0], reply);
     if (prefix) reply(response_of(provider_.remove_route(*prefix)));
+}
+
+void Commands::reload_key(const Arguments& arguments, const Caller& caller, const Reply& reply) {
+    const KeyReload reloaded = provider_.reload_key();
+    Response response = response_of(reloaded.result);
+    // Which key signs is what everybody else believes us by: for the log, done or not.
+    provider_.audit(fmt::format("key reload: {}{}", reloaded.result.text,
+                                arguments.empty() ? "" : " (" + arguments[0] + ")"),
+                    caller.user);
+    if (response.status == Status::done) response.json["public_key"] = to_base64(reloaded.key.data);
+    reply(response);
 }
 
 }  // namespace oegate::manage

@@ -55,6 +55,7 @@ class Commands {
     void explain(const Arguments& arguments, const Reply& reply);
     void add_route(const Arguments& arguments, const Reply& reply);
     void remove_route(const Arguments& arguments, const Reply& reply);
+    void reload_key(const Arguments& arguments, const Caller& caller, const Reply& reply);
     void act(const Arguments& arguments, const Reply& reply, ActionResult (Provider::*action)(const Pair&));
     // observe_commands.cpp
     void measure(const Arguments& arguments, const Reply& reply);

@@ -34,6 +34,8 @@ const std::vector<Verb>& verbs() {
         {"trace stop", "", 0, 0, "End the trace that runs", Role::admin, false},
         {"capture start", "NAME KEY=VALUE...", 2, 7, "Begin a capture", Role::admin, false},
         {"capture stop", "NAME", 1, 1, "End a capture; its file stays", Role::admin},
+        {"key reload", "[REASON]", 0, 1, "Read ike.private-key anew and sign with it; what is keyed stays",
+         Role::admin},
         {"route add", "PREFIX via ADDRESS", 3, 3, "Add or replace a route until the next start", Role::admin},
         {"route remove", "PREFIX", 1, 1, "Remove a route that was added or configured, until the next start",
          Role::admin},

@@ -13,6 +13,7 @@
 #include "contract/snapshot.hpp"
 #include "contract/tables.hpp"
 #include "gateway/view.hpp"
+#include "net/identity.hpp"
 #include "recording/captures.hpp"
 #include "recording/tracing.hpp"
 
@@ -41,6 +42,11 @@ struct NeighbourView {
 struct ActionResult {
     enum class Outcome { done, not_found, failed } outcome = Outcome::done;
     std::string text;  // one line
+};
+
+struct KeyReload {
+    ActionResult result;
+    PublicKey key;  // done: the one in use now
 };
 
 class Provider {
@@ -77,6 +83,8 @@ class Provider {
     virtual ActionResult add_route(const Prefix& prefix, const Address& via) = 0;
     virtual ActionResult remove_route(const Prefix& prefix) = 0;
 
+    /// ike.private-key, read anew. A file that is no good changes nothing.
+    virtual KeyReload reload_key() = 0;
     /// Every worker's stage clock runs for so long; 0 stops it.
     virtual void measure_stages(Duration time) = 0;
     virtual observe::Tracing& tracing() = 0;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "ike/crypto/cookie.hpp"
+#include "ike/crypto/rsa.hpp"
 #include "ike/v2/budget.hpp"
 #include "ike/v2/ike_sa.hpp"
 #include "ike/v2/machine.hpp"
@@ -54,7 +55,7 @@ class Core {
     ~Core();
 
     const Settings settings;
-    const PrivateKey& key;
+    PrivateKey key;  // jobs have copies: set_key() may replace it at any time
     Random& random;
     SpiAllocator& spis;
     Counters counters;

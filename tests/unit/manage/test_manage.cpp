@@ -183,11 +183,17 @@ class FakeProvider final : public Provider {
         added = prefix.text() + " via " + via.text();
         return {ActionResult::Outcome::done, "added"};
     }
+    KeyReload reload_key() override {
+        if (!key_trouble.empty()) return {{ActionResult::Outcome::failed, key_trouble}, {}};
+        return {{ActionResult::Outcome::done, "signing with the RSA key"},
+                {PublicKey::Algorithm::rsa, {1, 2, 3}}};
+    }
     ActionResult remove_route(const Prefix&) override {
         return {ActionResult::Outcome::not_found, "no such route"};
     }
 
     std::string added;
+    std::string key_trouble;
     std::vector<std::pair<SnapshotRequest, std::function<void(SnapshotAnswer)>>> asked;
     std::optional<Pair> cleared;
     std::uint64_t busy = 0, total = 0;
@@ -501,6 +507,21 @@ TEST_CASE("every verb is answered") {
         CHECK(got->text.find("not there yet") == std::string::npos);
         CHECK_FALSE(verb.help.empty());
     }
+}
+
+TEST_CASE("key reload: for an admin, told to the log, with the key that signs now") {
+    Fixture f;
+    const Response done = f.run("key reload", {"key rollover activate"});
+    CHECK(done.status == Status::done);
+    CHECK(done.json["public_key"] == "AQID");
+    REQUIRE(f.provider.audited.size() == 1);
+    CHECK(f.provider.audited[0] == "key reload: signing with the RSA key (key rollover activate) uid=0");
+    f.provider.key_trouble = "/etc/oegate/key.pem: mode 0644 lets others use the key";
+    const Response failed = f.run("key reload");
+    CHECK(failed.status == Status::failed);
+    CHECK(failed.text.find("mode 0644") != std::string::npos);
+    CHECK(failed.json.is_null());
+    CHECK(f.provider.audited.size() == 2);
 }
 
 TEST_CASE("a viewer sees, and changes nothing") {
