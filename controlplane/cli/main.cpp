@@ -14,6 +14,7 @@
 #include "cli/client.hpp"
 #include "cli/local.hpp"
 #include "cli/observe.hpp"
+#include "cli/publication.hpp"
 #include "config/config.hpp"
 
 namespace {
@@ -60,8 +61,8 @@ class Grammar {
     Grammar() {
         app_.set_help_flag("-h,--help", "This text; after a command, that command's");
         app_.set_version_flag("--version", std::string("oegate ") + OEGATE_VERSION);
-        app_.add_option("--socket", options_.socket, "Management socket of the daemon")
-            ->capture_default_str();
+        socket_option_ = app_.add_option("--socket", options_.socket, "Management socket of the daemon")
+                             ->capture_default_str();
         app_.add_flag("--json", options_.json, "Answer as JSON with stable keys");
         app_.add_option("--timeout", options_.timeout_ms, "Milliseconds to wait for the daemon")
             ->capture_default_str();
@@ -75,7 +76,9 @@ class Grammar {
         add_monitor();
         add_config();
         add_key();
+        add_rollover();
         add_dns();
+        add_verify();
     }
 
     int run(int argc, char** argv) {
@@ -273,9 +276,71 @@ class Grammar {
         });
     }
 
+    static void add_zone_options(CLI::App* command, cli::ZoneRequest& zones) {
+        command->add_option("--config", zones.config, "The gateway's configuration")->capture_default_str();
+        command->add_option("--resolver", zones.resolvers, "Ask this one, not those of the configuration")
+            ->option_text("ADDRESS[#PORT]")
+            ->allow_extra_args(false);
+        command
+            ->add_option("--ignore-authority", zones.ignored,
+                         "Do not ask, nor wait for, authorities with this address")
+            ->option_text("ADDRESS|PREFIX")
+            ->allow_extra_args(false);
+        command->fallthrough();
+    }
+
+    void add_verify() {
+        CLI::App* verify = group("dns")->add_subcommand(
+            "verify", "What the world sees of the records, and what to publish instead; exits with 7");
+        auto request = std::make_shared<cli::VerifyRequest>();
+        add_zone_options(verify, request->zones);
+        verify->add_option("--gateway", request->gateway,
+                           "Its outside address, instead of the configured ones");
+        verify->add_option("--key", request->key, "Its private key, instead of the configured one");
+        verify->add_option("--public-key", request->public_key, "Or its public key, as in an IPSECKEY record")
+            ->option_text("BASE64");
+        verify->add_option("HOST", request->hosts,
+                           "Addresses, prefixes and names; none: all that is configured");
+        verify->callback(
+            [this, request] { run_ = [this, request] { return cli::dns_verify(*request, options_.json); }; });
+    }
+
+    void add_rollover() {
+        CLI::App* rollover =
+            group("key")->add_subcommand("rollover", "Replace this gateway's key without losing a peer");
+        rollover->require_subcommand(0, 1);
+        rollover->fallthrough();
+        static constexpr std::pair<const char*, const char*> kOrders[] = {
+            {"start", "Make the new key and tell what to publish"},
+            {"status", "Which authorities carry it, and when it can be activated"},
+            {"activate", "Sign with it; refused until all the world can know it"},
+            {"retire", "Remove the old key; refused while it is published"},
+            {"cancel", "Give the new key up, before it was activated"}};
+        for (const auto& [order, help] : kOrders) {
+            CLI::App* command = rollover->add_subcommand(order, help);
+            auto request = std::make_shared<cli::RolloverRequest>();
+            request->order = order;
+            add_zone_options(command, request->zones);
+            if (request->order == "start")
+                command->add_option("--bits", request->bits, "Of the new key, 2048 to 8192")
+                    ->capture_default_str();
+            if (request->order != "cancel")
+                command->add_option("--ttl", request->ttl, "Of the records that are printed, seconds")
+                    ->capture_default_str();
+            command->callback([this, request] {
+                run_ = [this, request] {
+                    if (socket_option_->count() > 0) request->socket = options_.socket;
+                    request->timeout_ms = options_.timeout_ms;
+                    return cli::key_rollover(*request, options_.json);
+                };
+            });
+        }
+    }
+
     CLI::App app_{"oegate: see and steer the oegate gateway on this machine", "oegate"};
     std::map<std::string, CLI::App*> groups_;
     Options options_;
+    CLI::Option* socket_option_ = nullptr;
     std::function<Status()> run_;
 };
 
