@@ -1,0 +1,96 @@
+# sg-b changes its key while alice pings bob, and no ping is lost: published at one
+# authority and at the other, refused until caches have forgotten, activated, retired.
+# Bob's zone has two authorities; the second one lags. What is published is what
+# `oegate key rollover` prints.
+# shellcheck shell=bash disable=SC2154
+. "$root/tests/smoke/lab.sh"
+
+config=$lab/sg-b/oegate.yaml key=$lab/keys/sg-b.pem
+rollover() { at sg-b "$build/controlplane/cli/oegate" --json key rollover "$@" --config "$config" >"$out/rollover.json" 2>>"$out/rollover.err"; }
+row() { jq -r .row "$out/rollover.json"; }
+# status_of CMD...: its exit status.
+status_of() { local status=0; "$@" || status=$?; echo $status; }
+
+# respec RECORDS: the zones with these records in place of what their owners had.
+respec() {
+    awk -v records="$1" '
+        BEGIN { while ((getline line < records) > 0) { split(line, w, " "); owner[w[1]] = 1; all[++n] = line } }
+        $1 == "zone" {
+            print
+            if ($2 == "0.2.192.in-addr.arpa.") print "also 10.53.0.3"
+            for (i = 1; i <= n; i++) { split(all[i], w, " ")
+                if (substr(w[1], length(w[1]) - length($2)) == "." $2) print all[i] }
+            next
+        }
+        $1 == "also" || ($1 in owner) { next }
+        { print }' "$lab/zones.spec" >"$out/spec" && cp "$out/spec" "$lab/zones.spec"
+    { grep -q '^minimum' "$lab/zones.spec" || echo "minimum 5"; cat "$lab/zones.spec"; } >"$out/spec"
+    "$root/scripts/zones" "$lab/dns" 10.53.0.1 10.53.0.2 <"$out/spec"
+}
+reread() { kill -HUP "$(cat "$1")"; }
+serial_at() { at dns dig +short +time=1 +tries=1 "@$1" 0.2.192.in-addr.arpa. SOA | cut -d' ' -f3; }
+serial_is() { [ "$(serial_at "$1")" = "$2" ]; }
+serial_made() { awk '$1 == "0.2.192.in-addr.arpa." && /SOA/ { print $7; exit }' "$lab/dns/0.2.192.in-addr.arpa.zone"; }
+publish_first() { sleep 1; respec "$1"; reread "$lab/nsd.pid"; wait_for 10 serial_is 10.53.0.1 "$(serial_made)"; }
+publish_second() { cp "$lab"/dns/*.zone* "$lab/dns2/"; reread "$lab/nsd2.pid"; wait_for 10 serial_is 10.53.0.3 "$(serial_made)"; }
+records() { jq -r '.records[]' "$out/rollover.json"; }
+
+# A second authority, and TTLs of seconds.
+ip -n oe-dns addr add 10.53.0.3/24 dev mgmt
+printf 'publication:\n  hosts: [192.2.0.66/31, "2001:db8:b::66"]\n' >>"$config"
+{
+    "$build/controlplane/cli/oegate" dns records --ttl 5 --key "$key" --gateway 192.1.1.5 192.2.0.66 192.2.0.67
+    "$build/controlplane/cli/oegate" dns records --ttl 5 --key "$key" --gateway 2001:db8:1::5 2001:db8:b::66
+} >"$out/old-records"
+publish_first "$out/old-records"
+mkdir -p "$lab/dns2"
+cp "$lab"/dns/*.zone* "$lab/dns2/"
+sed "s#10.53.0.1#10.53.0.3#; s#$lab/dns#$lab/dns2#g" "$lab/dns/nsd.conf" >"$lab/dns2/nsd.conf"
+at dns nsd -d -c "$lab/dns2/nsd.conf" >"$lab/nsd2.log" 2>&1 &
+echo $! >"$lab/nsd2.pid"
+wait_for 10 serial_is 10.53.0.3 "$(serial_made)"
+expect "before: what the world sees" 0 "$(status_of at sg-b "$build/controlplane/cli/oegate" dns verify --config "$config" >"$out/verify")"
+cat "$out/verify"
+
+at alice ping -n -i 0.1 -W 5 192.2.0.66 >"$out/ping" 2>&1 & pinger=$!
+wait_for 10 grep -q 'icmp_seq=5 ' "$out/ping"
+old=$(openssl pkey -in "$key" -pubout 2>/dev/null)
+
+expect "start" "0 start.new" "$(status_of rollover start --bits 2048 --ttl 5) $(row)"
+expect "mode of the new key" 600 "$(stat -c %a "$key.next")"
+records >"$out/both"
+expect "nothing is published: refused" "7 activate.missing" "$(status_of rollover activate) $(row)"
+publish_first "$out/both"
+expect "one authority lags: refused" "7 activate.missing" "$(status_of rollover activate) $(row)"
+expect "and is named" 10.53.0.3 "$(jq -r '[.missing[].authority] | unique[]' "$out/rollover.json" | sed 's/.* //' | sort -u | paste -sd' ')"
+expect "the key in use" same "$([ "$(openssl pkey -in "$key" -pubout)" = "$old" ] && echo same)"
+publish_second
+expect "caches may hold the old records: refused" "7 activate.early" "$(status_of rollover activate) $(row)"
+show cat "$out/rollover.json"
+activated() { rollover activate; }
+wait_for 20 activated || true
+expect "activated" "activate.now active" "$(row) $(jq -r .state "$out/rollover.json")"
+expect "the daemon has it" 1 "$(grep -c 'key reload: signing with the RSA key' "$lab/sg-b.log")"
+expect "another key is in its place" other "$([ "$(openssl pkey -in "$key" -pubout)" != "$old" ] && echo other)"
+
+expect "the old key is still published: refused" "7 retire.old-there" "$(status_of rollover retire --ttl 5) $(row)"
+records >"$out/new-records"
+publish_first "$out/new-records"
+publish_second
+retired() { rollover retire; }
+expect "caches may hold it: refused" "7 retire.old-cached" "$(status_of rollover retire) $(row)"
+wait_for 20 retired || true
+expect "retired" "retire.now retired" "$(row) $(jq -r .state "$out/rollover.json")"
+expect "the old key's file" gone "$([ -e "$key.old" ] || echo gone)"
+
+kill -INT $pinger
+wait $pinger || true
+tail -3 "$out/ping"
+expect "pings lost" "0%" "$(sed -n 's/.* \([0-9.]*%\) packet loss.*/\1/p' "$out/ping")"
+
+# Only the new key is in DNS now: whoever comes anew is authenticated by it.
+"$root/scripts/lab" restart sg-a >/dev/null
+expect "a stranger keys by the new key" "1 2 3" "$(ping_from alice 192.2.0.66 3)"
+expect "state of the flow" encrypt "$(flow sg-a 192.1.0.65 192.2.0.66 state)"
+expect "after: what the world sees" 0 "$(status_of at sg-b "$build/controlplane/cli/oegate" dns verify --config "$config" >"$out/verify")"
+expect "no private key was printed" 0 "$(cat "$out"/rollover.* "$out/verify" | grep -c PRIVATE)"
