@@ -32,14 +32,19 @@ Lookup::Lookup(Owner owner, const std::string& name, const config::Dns& config, 
 
 std::vector<Question> Lookup::take_questions() {
     std::vector<Question> fresh;
-    for (; num_taken_ < asked_.size(); ++num_taken_)
-        if (!has(num_taken_)) fresh.push_back(asked_[num_taken_].question);
+    for (; num_taken_ < asked_.size(); ++num_taken_) {
+        asked_[num_taken_].open = true;
+        fresh.push_back(asked_[num_taken_].question);
+    }
     return fresh;
 }
 
 void Lookup::take(const Question& question, const Reply& reply) {
     for (Asked& asked : asked_)
-        if (asked.question == question) asked.reply = reply;
+        if (asked.question == question) {
+            asked.reply = reply;
+            asked.open = false;
+        }
     spread_nxdomain();
     resolve_names();
 }
@@ -71,7 +76,7 @@ bool Lookup::complete() const {
 std::vector<Question> Lookup::unanswered() const {
     std::vector<Question> open;
     for (const Asked& asked : asked_)
-        if (!asked.reply) open.push_back(asked.question);
+        if (asked.open) open.push_back(asked.question);
     return open;
 }
 

@@ -33,12 +33,14 @@ class Lookup {
     std::optional<Conclusion> conclude(Time now);
     /// When conclude may come to more than before, without any reply.
     Time deadline(Time now) const;
+    /// Asked, and nobody has answered yet.
     std::vector<Question> unanswered() const;
 
   private:
     struct Asked {
         Question question;
         std::optional<Reply> reply;
+        bool open = false;  // asked, and nobody has answered
     };
 
     bool has(std::size_t i) const { return asked_[i].reply.has_value(); }

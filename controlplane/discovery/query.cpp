@@ -51,7 +51,8 @@ bool Query::take_place(bool freed) {
     const auto oldest = std::ranges::find(attempts_, false, &Attempt::tcp);
     if (oldest == attempts_.end()) return false;
     close(oldest);
-    return true;
+    // Over its share, because others came since: the place is theirs.
+    return outlet_.places.may_take(source_);
 }
 
 void Query::ask(std::size_t resolver, bool tcp, bool freed, Time now) {

@@ -77,15 +77,18 @@ std::optional<std::string> host_name(std::string_view text) {
 Result<TxtDelegation, Refusal> parse_txt(ByteView rdata) {
     Reader in(rdata);
     std::string joined;
+    bool cut_off = false;
     while (in.remaining() > 0) {
-        const ByteView part = in.take(in.u8());
+        const std::size_t len = in.u8();
+        cut_off = len > in.remaining();
+        const ByteView part = in.take(std::min(len, in.remaining()));
         joined.append(part.begin(), part.end());
     }
     // Whether a broken TXT is ours shows in what can still be read of it.
     std::string_view text = skip_space(joined);
     const bool ours = take_tag(text);
     if (!ours) return foreign("another application's TXT");
-    if (!in.ok()) return malformed("character-string cut off");
+    if (cut_off) return malformed("character-string cut off");
 
     TxtDelegation record;
     text = skip_space(text);

@@ -64,7 +64,9 @@ struct Script {
     bool truncated = false;
     std::vector<Bytes> rdata;  // of the asked type; empty: absence, with SOA
     std::uint32_t ttl = 600;
-    std::vector<std::string> aliases;  // CNAMEs from the asked name on
+    std::vector<std::string> aliases;                         // CNAMEs from the asked name on
+    std::vector<std::pair<std::string, std::string>> dnames;  // owner, target; in front of the aliases
+    std::string owner;                                        // of the records; empty: where the aliases lead
     std::uint32_t soa_ttl = 300, soa_minimum = 60;
     bool with_soa = true;
     std::optional<std::uint32_t> rrsig_expiration;
@@ -72,6 +74,7 @@ struct Script {
     std::uint16_t id_xor = 0;
     bool other_question = false;
     bool is_query = false;
+    bool header_only = false;  // as servers without EDNS may answer (RFC 6891 §7)
 };
 
 inline void put_name(Writer& out, std::string_view name) {
@@ -88,6 +91,7 @@ struct SeenQuestion {
     Question question;
     bool cd = false;
     bool rd = false;
+    bool edns = false;
 };
 
 inline SeenQuestion read_question(ByteView message) {
@@ -97,13 +101,19 @@ inline SeenQuestion read_question(ByteView message) {
     const std::uint16_t flags = in.u16();
     seen.cd = flags >> 4 & 1;
     seen.rd = flags >> 8 & 1;
-    in.skip(8);
+    in.skip(6);
+    seen.edns = in.u16() == 1;
     while (const std::size_t len = in.u8()) {
         const ByteView label = in.take(len);
         seen.question.name += std::string(label.begin(), label.end()) + ".";
     }
+    if (seen.question.name.empty()) seen.question.name += '.';
     seen.question.type = in.u16();
     REQUIRE(in.u16() == 1);
+    if (!seen.edns) {
+        REQUIRE(in.done());
+        return seen;
+    }
     // EDNS0: OPT at the root with DO (RFC 3225).
     REQUIRE(in.u8() == 0);
     REQUIRE(in.u16() == 41);
@@ -113,6 +123,15 @@ inline SeenQuestion read_question(ByteView message) {
     return seen;
 }
 
+/// By type; absent, securely, otherwise.
+inline auto zone(std::map<std::uint16_t, Script> by_type) {
+    return
+        [by_type = std::move(by_type)](const SendQuery&, const SeenQuestion& seen) -> std::optional<Script> {
+            const auto at = by_type.find(seen.question.type);
+            return at == by_type.end() ? Script{} : at->second;
+        };
+}
+
 inline Bytes answer_to(ByteView query, const Script& script) {
     const SeenQuestion asked = read_question(query);
     Writer out;
@@ -120,25 +139,36 @@ inline Bytes answer_to(ByteView query, const Script& script) {
     out.u16(static_cast<std::uint16_t>((script.is_query ? 0 : 0x8000) | 0x0180 |
                                        (script.truncated ? 0x0200 : 0) | (script.ad ? 0x20 : 0) |
                                        (asked.cd ? 0x10 : 0) | (script.rcode & 15)));
+    if (script.header_only) {
+        out.u32(0).u32(0);
+        return std::move(out).take();
+    }
     const bool records = script.rcode == 0 && !script.rdata.empty() && !script.truncated;
     const bool negative = !records && script.with_soa && (script.rcode == 0 || script.rcode == 3);
-    const std::size_t num_answers = script.aliases.size() + (records ? script.rdata.size() : 0) +
+    const std::size_t num_answers = script.dnames.size() + script.aliases.size() +
+                                    (records ? script.rdata.size() : 0) +
                                     (records && script.rrsig_expiration ? 1 : 0);
     out.u16(1).u16(static_cast<std::uint16_t>(num_answers)).u16(negative ? 1 : 0).u16(0);
     put_name(out, script.other_question ? "elsewhere.example." : asked.question.name);
     out.u16(asked.question.type).u16(1);
     std::string owner = asked.question.name;
-    for (const std::string& alias : script.aliases) {
-        put_name(out, owner);
-        out.u16(5).u16(1).u32(script.ttl);
+    const auto put_alias = [&](const std::string& from, std::uint16_t type, const std::string& to) {
+        put_name(out, from);
+        out.u16(type).u16(1).u32(script.ttl);
         Writer target;
-        put_name(target, alias);
+        put_name(target, to);
         out.u16(static_cast<std::uint16_t>(target.size())).put(target.view());
+    };
+    for (const auto& [from, to] : script.dnames) put_alias(from, 39, to);
+    for (const std::string& alias : script.aliases) {
+        put_alias(owner, 5, alias);
         owner = alias;
     }
     if (records) {
         for (const Bytes& rdata : script.rdata) {
-            if (script.aliases.empty())
+            if (!script.owner.empty())
+                put_name(out, script.owner);
+            else if (script.aliases.empty())
                 out.u16(0xc00c);  // compressed, as real servers do
             else
                 put_name(out, owner);
