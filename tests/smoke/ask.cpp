@@ -1,9 +1,11 @@
 // Asks a real resolver as the gateway does (Discovery, Transport, Reactor) and
 // prints what came of it on one line. Used by the smoke stories, not installed.
 //   ask RESOLVER trusted|untrusted|own:ANCHORS delegation|keys ADDRESS-OR-NAME
+// UNSIGNED_RECORDS=self-only|refuse|any in the environment is dns.unsigned-records.
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
@@ -22,7 +24,9 @@ std::string text(const discovery::DelegationDone& done) {
     std::string out =
         fmt::format("{} {}", kOutcomes[static_cast<int>(done.answer.outcome)], to_text(done.answer.verdict));
     for (const auto& c : done.answer.candidates)
-        out += fmt::format(" {}/{}/{}key", c.gateway.text(), c.precedence, c.keys.size());
+        out += fmt::format(" {}/{}/{}key{}{}", c.gateway.text(), c.precedence, c.keys.size(),
+                           c.id.kind == Identity::Kind::name ? "/" + c.id.text() : "",
+                           c.any_unsigned ? "/any" : "");
     return out + fmt::format(" | {}s | {}", done.answer.lifetime / 1s, done.answer.detail);
 }
 std::string text(const discovery::KeysDone& done) {
@@ -42,6 +46,10 @@ int main(int argc, char** argv) {
     }
     config::Dns config;
     config.resolvers.push_back({*resolver, 53, std::strcmp(argv[2], "trusted") == 0});
+    if (const char* rule = std::getenv("UNSIGNED_RECORDS"))
+        config.unsigned_records = std::strcmp(rule, "any") == 0      ? config::UnsignedRecords::any
+                                  : std::strcmp(rule, "refuse") == 0 ? config::UnsignedRecords::refuse
+                                                                     : config::UnsignedRecords::self_only;
     SystemRandom random;
     loop::Reactor reactor;
     const auto wall = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
