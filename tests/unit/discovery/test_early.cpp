@@ -1,5 +1,6 @@
 // When a look-up is decided: one silent record type must not cost the whole time-out
 // where it cannot change the answer, and must where it can. And aliases of all kinds.
+#include "discovery/reply.hpp"
 #include "world.hpp"
 
 using namespace oegate;
@@ -109,6 +110,40 @@ TEST_CASE("an answer from which a type is missing is kept for a moment only") {
     silent = false;
     w.delegation(kBob);
     CHECK(w.d().cached(kBob, w.now)->left > 500s);
+}
+
+TEST_CASE("absence holds for min(SOA MINIMUM, SOA TTL), signed not beyond its signatures") {
+    constexpr std::uint32_t kWall = 2'000'000'000;
+    const Question question{"66.0.2.192.in-addr.arpa.", kIpseckey};
+    Message message;
+    message.response = true;
+    message.questions = {question};
+    const auto read = [&] { return read_reply(message, question, true, kWall, 24h); };
+    CHECK(read().lifetime == 60s);  // no SOA: RFC 2308 §5 says nothing to go by
+    Rr soa;
+    soa.type = kTypeSoa;
+    soa.ttl = 300;
+    soa.soa_minimum = 120;
+    message.authority = {soa};
+    CHECK(read().lifetime == 120s);
+    message.authority[0].ttl = 90;
+    CHECK(read().lifetime == 90s);
+    Rr signature;
+    signature.type = kTypeRrsig;
+    signature.expiration = kWall + 20;
+    message.authority.push_back(signature);
+    CHECK(read().lifetime == 90s);  // not secure: nobody checked that signature
+    message.authentic = true;
+    CHECK(read().lifetime == 20s);
+    CHECK(read().secure());
+    message.authority[1].expiration = kWall - 5;
+    CHECK(read().lifetime == 0s);
+    // NXDOMAIN the same, and said so.
+    message.rcode = kRcodeNxDomain;
+    message.authority[1].expiration = kWall + 20;
+    CHECK(read().lifetime == 20s);
+    CHECK(read().no_such_name);
+    CHECK(read_reply(message, question, true, kWall, 10s).lifetime == 10s);
 }
 
 TEST_CASE("classless delegation of a reverse zone: the alias of RFC 2317") {
