@@ -54,6 +54,13 @@ bool may_replace(const Answer& old, const Answer& fresh) {
     return outcome_of(fresh) != Outcome::bogus || verdict != Verdict::secure;
 }
 
+std::vector<bool> trust(const config::Dns& config) {
+    std::vector<bool> trusted;
+    if (config.validation == config::Validation::own) return trusted;
+    for (const config::Resolver& resolver : config.resolvers) trusted.push_back(resolver.trusted_path);
+    return trusted;
+}
+
 /// A delegation is three questions, and every one of them may have to wait.
 constexpr std::size_t kQuestionsPerLookup = 3;
 
@@ -68,7 +75,7 @@ class Discovery::Impl {
                   random,
                   std::move(wall_seconds),
                   Places(config.max_queries, config.max_waiting * kQuestionsPerLookup),
-                  Health(config.resolvers.size()),
+                  Health(config.resolvers.size(), trust(config)),
                   {},
                   {},
                   0,

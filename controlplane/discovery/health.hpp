@@ -1,10 +1,12 @@
 // Which resolver to ask first: the configured order, but one that was silent or
-// unreachable several times in a row rests behind the others for a while. Only an
-// order: a resting resolver is still asked when the others do not help, so forged
-// errors can delay but not deny. Used by query.
+// unreachable several times in a row rests behind the others for a while; never behind
+// one that is trusted less, or whoever keeps it busy with lame zones would choose whom
+// we believe. Only an order: a resting resolver is still asked when the others do not
+// help, so forged errors can delay but not deny. Used by query.
 #pragma once
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -13,10 +15,17 @@ namespace oegate::discovery {
 
 class Health {
   public:
-    explicit Health(std::size_t num_resolvers) : resolvers_(num_resolvers) {}
+    /// Empty with validation of our own: then nobody needs to be trusted.
+    Health(std::size_t num_resolvers, std::vector<bool> trusted)
+        : resolvers_(num_resolvers), trusted_(std::move(trusted)) {}
 
-    void answered(std::size_t resolver) { resolvers_[resolver] = {}; }
-    /// Silent for a repetition's time, unreachable, or unwilling (REFUSED).
+    void answered(std::size_t resolver, Time now) { resolvers_[resolver] = {0, {}, now}; }
+    /// Nothing came for a question that was asked at `asked`. Others that it answered
+    /// meanwhile show that it lives and only that question is hard.
+    void silent(std::size_t resolver, Time asked, Time now) {
+        if (resolvers_[resolver].answered < asked) troubled(resolver, now);
+    }
+    /// Unreachable, or unwilling (REFUSED).
     void troubled(std::size_t resolver, Time now) {
         Resolver& r = resolvers_[resolver];
         if (++r.troubles >= kTroubles) r.rests_until = now + kRest;
@@ -26,7 +35,10 @@ class Health {
     std::vector<std::size_t> order(Time now) const {
         std::vector<std::size_t> order(resolvers_.size());
         for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-        std::ranges::stable_sort(order, {}, [&](std::size_t i) { return rests(i, now); });
+        std::ranges::stable_sort(order, {}, [&](std::size_t i) {
+            const bool less_trusted = !trusted_.empty() && trusted_[0] && !trusted_[i];
+            return std::pair(less_trusted, rests(i, now));
+        });
         return order;
     }
 
@@ -40,8 +52,10 @@ class Health {
     struct Resolver {
         unsigned troubles = 0;  // in a row
         Time rests_until{};
+        Time answered{};
     };
     std::vector<Resolver> resolvers_;
+    std::vector<bool> trusted_;
 };
 
 }  // namespace oegate::discovery

@@ -60,9 +60,13 @@ void Query::ask(std::size_t resolver, bool tcp, bool freed, Time now) {
     repeat_ = now + std::max(outlet_.config.retransmit, kMinRetransmit);
     if (num_asked_ >= kMaxAttempts || !take_place(freed)) return;
     ResolverState& state = resolvers_[resolver];
-    Attempt attempt{
-        ++outlet_.last_id,       resolver,   static_cast<std::uint16_t>(outlet_.random.u32()), tcp,
-        state.checking_disabled, state.plain};
+    Attempt attempt{++outlet_.last_id,
+                    resolver,
+                    static_cast<std::uint16_t>(outlet_.random.u32()),
+                    tcp,
+                    state.checking_disabled,
+                    state.plain,
+                    now};
     Bytes message = build_query(attempt.id, question_, attempt.checking_disabled, attempt.plain);
     if (message.empty()) return conclude_without(Reply::State::failed, "the name cannot be asked");
     ++num_asked_;
@@ -119,7 +123,7 @@ void Query::take(AttemptAt at, const Message& message, ByteView bytes, Time now)
     if (message.rcode == kRcodeRefused)
         outlet_.health.troubled(at->resolver, now);
     else
-        outlet_.health.answered(at->resolver);
+        outlet_.health.answered(at->resolver, now);
     if (message.rcode == kRcodeServFail) return servfail(at, now);
     if (message.rcode != kRcodeNoError && message.rcode != kRcodeNxDomain)
         return give_up_on(at, fmt::format("{} answers rcode {}", name_of(at->resolver), message.rcode), true,
@@ -200,7 +204,7 @@ void Query::on_timer(Time now) {
     if (reply_) return;
     const bool over = now >= give_up_;
     if (!over && (!started_ || now < repeat_)) return;
-    if (!attempts_.empty()) outlet_.health.troubled(attempts_.back().resolver, now);
+    if (!attempts_.empty()) outlet_.health.silent(attempts_.back().resolver, attempts_.back().asked, now);
     if (over)
         conclude_without(Reply::State::failed,
                          trouble_.empty() ? "no answer in time" : "no answer in time; " + trouble_);

@@ -66,6 +66,7 @@ class Query {
         bool tcp = false;
         bool checking_disabled = false;
         bool plain = false;  // without EDNS
+        Time asked{};
     };
     struct ResolverState {
         bool checking_disabled = false;  // it said SERVFAIL, or we judge ourselves

@@ -253,6 +253,39 @@ TEST_CASE("a dead resolver is not asked first again for a minute") {
     }
 }
 
+TEST_CASE("a busy resolver is not dead, and a trusted one never rests behind others") {
+    World w(2);
+    const bool trusted_too = GENERATE(true, false);
+    w.config.resolvers[1].trusted_path = trusted_too;
+    bool dead = false;
+    w.dns = [&](const SendQuery& query, const SeenQuestion& seen) -> std::optional<Script> {
+        if (query.server == w.config.resolvers[1].address) return kGood;
+        if (dead || seen.question.name.starts_with("1.")) return std::nullopt;  // a lame zone
+        return kGood;
+    };
+    const auto look_up = [&](std::uint8_t host) {
+        const std::size_t num_sent = w.sent.size();
+        w.d().look_up_delegation(Address::ipv4(192, 2, host, host), w.now, {{}, true});
+        w.exchange();
+        return w.sent.at(num_sent).server;
+    };
+    const Address first = w.config.resolvers[0].address, second = w.config.resolvers[1].address;
+    for (int i = 0; i < 5; ++i) {
+        look_up(1);  // and others meanwhile
+        w.run_until(w.now + 500ms);
+        CHECK(look_up(2) == first);
+        w.run_until(w.now + 1s);
+    }
+    CHECK(look_up(3) == first);
+    w.run_until(w.now + 10s);
+    dead = true;
+    for (int i = 0; i < 2; ++i) {
+        look_up(4);
+        w.run_until(w.now + 10s);
+    }
+    CHECK(look_up(5) == (trusted_too ? second : first));
+}
+
 TEST_CASE("bogus at one resolver is not washed clean by another") {
     World w(2);
     w.dns = [&](const SendQuery& query, const SeenQuestion& seen) -> std::optional<Script> {
