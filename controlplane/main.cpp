@@ -143,7 +143,7 @@ int run(const Arguments& arguments) {
     discovery::validate::Anchors anchors;
     if (config->dns.validation == config::Validation::own) {
         auto loaded = discovery::validate::load_anchors(config->dns.trust_anchors);
-        if (!loaded) return complain(kFailed, "dns.trust-anchors: " + loaded.error());
+        if (!loaded) return complain(kBadConfiguration, "dns.trust-anchors: " + loaded.error());
         anchors = std::move(*loaded);
     }
     std::error_code error;

@@ -54,7 +54,7 @@ std::variant<std::monostate, Contents, Chain::Zone> Chain::take(const Question& 
     if (!learnt) return std::monostate{};
     Zone trouble;
     trouble.kind = Zone::Kind::unreachable;
-    trouble.why = fmt::format("no answer to {} {}", question.name, question.type == kDs ? "DS" : "DNSKEY");
+    trouble.why = fmt::format("no answer to {} {}", question.name, type_text(question.type));
     if (!learnt->answer) return trouble;
     auto contents = read_contents(*learnt->answer);
     if (!contents) return trouble;
@@ -178,7 +178,7 @@ Chain::Zone Chain::establish(const Name& name, const Anchor& anchor, Duration li
     }
     const Checked checked = check(*rrset, name, entries, wall(), work);
     if (!checked.good) {
-        zone.why = fmt::format("DNSKEY: {}", checked.why);
+        zone.why = checked.why;
         return zone;
     }
     zone.kind = Zone::Kind::secure;

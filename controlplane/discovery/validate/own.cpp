@@ -139,7 +139,9 @@ void Answer::unverified(const Name& owner, std::string why) {
 
 void Answer::positive(const Rrset& rrset) {
     const Name* signer = signer_of(rrset);
-    if (!signer) return unverified(rrset.owner, fmt::format("{} is not signed", rrset.owner.text()));
+    if (!signer)
+        return unverified(rrset.owner,
+                          fmt::format("{} of {} is not signed", type_text(rrset.type), rrset.owner.text()));
     Chain::Walk walk;
     if (!reach(*signer, walk)) {
         if (walk.state == Chain::State::secure)
@@ -167,7 +169,7 @@ void Answer::positive(const Rrset& rrset) {
 }
 
 void Answer::negative() {
-    std::string why = fmt::format("nothing proves that {} has no type {}", name_.text(), type_);
+    std::string why = fmt::format("nothing proves that {} has no {}", name_.text(), type_text(type_));
     const Name* signer = denier();
     if (!signer) return unverified(name_, why);
     Chain::Walk walk;

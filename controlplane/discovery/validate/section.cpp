@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/cursor.hpp"
+#include "discovery/validate/ldns.hpp"
 
 namespace oegate::discovery::validate {
 namespace {
@@ -129,6 +130,11 @@ std::optional<Contents> read_contents(ByteView message) {
         !read_section(message, at, num_authority, out.authority))
         return std::nullopt;
     return out;
+}
+
+std::string type_text(std::uint16_t type) {
+    const ldns::Text text(ldns_rr_type2str(static_cast<ldns_rr_type>(type)));
+    return text ? std::string(text.get()) : std::to_string(type);
 }
 
 std::optional<Name> target_of(const Rrset& alias) {

@@ -53,6 +53,9 @@ struct Contents {
 /// nullopt: no message, or one that ends too early.
 std::optional<Contents> read_contents(ByteView message);
 
+/// Its mnemonic, for what is said to people.
+std::string type_text(std::uint16_t type);
+
 /// The name that a CNAME or DNAME leads to; nullopt unless there is exactly one.
 std::optional<Name> target_of(const Rrset& alias);
 

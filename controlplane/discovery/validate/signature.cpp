@@ -90,7 +90,7 @@ class Check {
 
     Checked bad(std::string_view why) const {
         Checked out;
-        out.why = fmt::format("type {} of {} {}", rrset_.type, rrset_.owner.text(), why);
+        out.why = fmt::format("{} of {} {}", type_text(rrset_.type), rrset_.owner.text(), why);
         return out;
     }
     Checked good(const Signature& signature) const {
