@@ -18,7 +18,7 @@ namespace oegate::discovery::validate {
 /// Names of which something is remembered.
 inline constexpr std::size_t kMaxZones = 4096;
 /// DNSKEY and DS answers that were brought and not yet used, and the largest of them.
-inline constexpr std::size_t kMaxLearnt = 512, kMaxChainMessage = 16384;
+inline constexpr std::size_t kMaxLearnt = 2048, kMaxChainMessage = 16384;
 /// DS questions asked ahead of the walk, so that a deep name (ip6.arpa) does not cost a
 /// round trip a label.
 inline constexpr unsigned kAhead = 4;

@@ -180,9 +180,11 @@ void Answer::negative() {
     }
     const Denial denial =
         denial_of(contents_.authority, *signer, *walk.keys, chain_.wall(), work_, sum_.lifetime, why);
+    // The SOA is not verified: its TTL and MINIMUM only shorten what the denial's own TTL
+    // and signature allow (RFC 9077 §3).
     switch (denial.absent(name_, type_)) {
         case Proof::proven:
-            break;
+            return;
         case Proof::insecure:
             return sum_.weaken(
                 Verdict::insecure,
@@ -192,10 +194,6 @@ void Answer::negative() {
         case Proof::none:
             return unverified(name_, why);
     }
-    // The SOA says how long the absence holds, if it is the zone's own.
-    if (const Rrset* soa = contents_.authority.find(*signer, kSoa))
-        if (const Checked checked = check(*soa, *signer, *walk.keys, chain_.wall(), work_); checked.good)
-            sum_.lifetime = std::min(sum_.lifetime, checked.lifetime);
 }
 
 bool Answer::follow(bool check) {

@@ -392,3 +392,36 @@ TEST_CASE("trust anchors are read from text, or the start-up error says what to 
     CHECK(has(missing.error(), "/nonexistent/root.key: No such file"));
     CHECK(has(missing.error(), "expected DS or DNSKEY records"));
 }
+
+TEST_CASE("a forged SOA lengthens no absence", "[validate]") {
+    Lab lab;
+    lab.edit({"missing.nsec3.", kTxt}, [](ldns_rr* rr, int) {
+        if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_SOA) {
+            ldns_rr_set_ttl(rr, 86400);
+            ldns_rdf_data(ldns_rr_rdf(rr, 6))[0] = 0x7f;
+        }
+        return true;
+    });
+    const Judged judged = lab.judge("missing.nsec3.");
+    CHECK(judged.verdict == Verdict::secure);
+    CHECK(judged.lifetime <= 300s);
+}
+
+TEST_CASE("a message that does not answer its question is never secure", "[validate]") {
+    // Every recorded message as the answer to other questions. Some do hold the answer, at
+    // the end of a chain of aliases that was not asked for.
+    Lab lab;
+    const std::map<std::string, std::string> held_by{{"host.nsec.", "back.plain."},
+                                                     {"host.child.nsec.", "q.walias."}};
+    for (const auto& [name, holder] : held_by) {
+        REQUIRE(lab.verdict(name) == "secure");
+        for (const auto& [question, message] : lab.dns.answers) {
+            CAPTURE(name, question.name, question.type);
+            const bool holds =
+                (question.name == name && question.type == kTxt) || question.name.starts_with(holder);
+            lab.now += 10s;
+            CHECK((lab.judge({name, kTxt}, message).verdict == Verdict::secure) ==
+                  (holds && question.type == kTxt));
+        }
+    }
+}
