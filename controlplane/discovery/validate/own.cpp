@@ -244,10 +244,10 @@ void Answer::run() {
 Validator::Step Answer::judge() {
     look_ahead();
     if (sum_.wanted.empty()) run();
-    if (sum_.verdict != Verdict::bogus && !sum_.wanted.empty()) return std::move(sum_.wanted);
-    if (sum_.verdict != Verdict::bogus && sum_.unreachable)
-        return Judged{std::nullopt, Duration::max(), std::move(sum_.why)};
-    return Judged{sum_.verdict, sum_.lifetime, std::move(sum_.why)};
+    const bool bogus = sum_.verdict == Verdict::bogus;
+    if (!bogus && !sum_.wanted.empty()) return std::move(sum_.wanted);
+    if (!bogus && sum_.unreachable) return Judged{std::nullopt, Duration::max(), std::move(sum_.why)};
+    return Judged{sum_.verdict, bogus ? Duration::max() : sum_.lifetime, std::move(sum_.why)};
 }
 
 class OwnValidator final : public Validator {

@@ -3,6 +3,7 @@
 // no socket and reads no clock but the one that is handed in.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/result.hpp"

@@ -17,6 +17,10 @@ inline constexpr std::uint16_t kTxt = 16, kKey = 25, kDs = 43, kDnskey = 48;
 inline constexpr std::int64_t kWall = 1'893'456'000;    // 2030-01-01
 inline constexpr std::int64_t kExpiry = 2'051'222'400;  // 2035-01-01, of all signatures that hold
 
+inline bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
 struct Recorded {
     std::map<Question, Bytes> answers;
     std::string anchors;
