@@ -2,10 +2,8 @@
 // the validator whatever it wants from them. No network, no clock but the test's.
 #pragma once
 
-#include <fstream>
 #include <functional>
 #include <map>
-#include <sstream>
 
 #include "catch.hpp"
 #include "discovery/validate/ldns.hpp"
@@ -26,27 +24,7 @@ struct Recorded {
     std::string anchors;
 };
 
-inline const Recorded& recorded() {
-    static const Recorded all = [] {
-        Recorded out;
-        std::ifstream file(ANSWERS_FILE);
-        std::string line;
-        while (std::getline(file, line)) {
-            if (line.starts_with("anchor ")) {
-                out.anchors += line.substr(7) + "\n";
-                continue;
-            }
-            std::istringstream words(line);
-            Question question;
-            std::string message;
-            words >> question.name >> question.type >> message;
-            out.answers[question] = from_base64(message).value();
-        }
-        REQUIRE(out.answers.size() > 100);
-        return out;
-    }();
-    return all;
-}
+const Recorded& recorded();
 
 /// The message with its answer and authority records kept, changed or left out.
 /// section: 1 answer, 2 authority.

@@ -1,5 +1,7 @@
 // The chain of trust: DS and DNSKEY on the way down, keys that roll, anchors, clocks, and
 // what is remembered.
+#include <sstream>
+
 #include "lab.hpp"
 
 using namespace oegate;
