@@ -22,7 +22,7 @@ spec() {
     records ours 192.1.1.9 192.2.0.68
     records theirs 192.1.1.5 192.2.0.69
     echo '70.0.2.192.in-addr.arpa. 5 IN TXT "X-IPsec-Server(10)=nonsense"'
-    echo '71.0.2.192.in-addr.arpa. 5 IN TYPE45 \# 7 0a0100c0010105'
+    echo '71.0.2.192.in-addr.arpa. 5 IN TXT "X-IPsec-Server(10)=192.1.1.5"'
     [ "$1" = before ] || records ours 192.1.1.5 192.2.0.67
     echo "zone 1.1.192.in-addr.arpa. signed"
     "$oegate" dns records --ttl 5 --key "$out/ours.pem" --gateway 192.1.1.5

@@ -424,3 +424,77 @@ TEST_CASE("key generate, then dns records") {
     REQUIRE(chmod(key.c_str(), 0644) == 0);
     CHECK(oegate(d, {"dns", "records", "--key", key, "--gateway", "192.1.1.4"}).status == 4);
 }
+
+namespace {
+
+/// A configuration that loads, with its key; the resolver is a port where nobody listens.
+std::string rollover_config(const Directory& d) {
+    REQUIRE(oegate(d, {"key", "generate", "--out", d.file("key.pem"), "--bits", "2048"}).status == 0);
+    std::ofstream(d.file("oegate.yaml"))
+        << "interfaces:\n"
+           "  - {name: outside, role: outside, device: net_ring0, addresses: [192.1.1.5/24]}\n"
+           "classes:\n"
+           "  - {class: oe-permissive, destinations: [0.0.0.0/0]}\n"
+           "dns: {resolvers: [{address: 127.0.0.1, port: 9}]}\n"
+           "ike: {private-key: key.pem}\n"
+           "publication: {hosts: [192.2.0.66]}\n";
+    return d.file("oegate.yaml");
+}
+
+}  // namespace
+
+TEST_CASE("key rollover: made, refused while the zones cannot be seen, given up") {
+    const Directory d;
+    const std::string config = rollover_config(d);
+    const std::string key = contents(d.file("key.pem"));
+    const Outcome idle = oegate(d, {"key", "rollover", "activate", "--config", config});
+    CHECK(idle.status == 1);
+    CHECK(contains(idle.err, "no rollover runs"));
+
+    const Outcome started =
+        oegate(d, {"--json", "key", "rollover", "start", "--bits", "2048", "--config", config});
+    CHECK(started.status == 0);
+    const auto json = nlohmann::json::parse(started.out);
+    CHECK(json["state"] == "announced");
+    // Of the host IPSECKEY and TXT, of the gateway IPSECKEY, and all that of both keys.
+    CHECK(json["records"].size() == 6);
+    CHECK_FALSE(contains(started.out, "PRIVATE"));
+    struct stat status {};
+    REQUIRE(stat(d.file("key.pem.next").c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0600);
+
+    const Outcome refused = oegate(d, {"key", "rollover", "activate", "--config", config});
+    CHECK(refused.status == 7);
+    CHECK(contains(refused.out, "missing: 192.2.0.66"));
+    CHECK(contains(refused.err, "not to be seen everywhere"));
+    CHECK(contents(d.file("key.pem")) == key);
+
+    CHECK(oegate(d, {"key", "rollover", "cancel", "--config", config}).status == 0);
+    CHECK(stat(d.file("key.pem.next").c_str(), &status) != 0);
+    CHECK(contents(d.file("key.pem")) == key);
+}
+
+TEST_CASE("key rollover and dns verify: what is wrong with the order itself") {
+    const Directory d;
+    const std::string config = rollover_config(d);
+    CHECK(oegate(d, {"key", "rollover"}).status == 2);
+    CHECK(oegate(d, {"key", "rollover", "begin"}).status == 2);
+    CHECK(oegate(d, {"key", "rollover", "start", "--bits", "1024", "--config", config}).status == 2);
+    CHECK(oegate(d, {"key", "rollover", "status", "--config", d.file("none.yaml")}).status == 8);
+    CHECK(oegate(d, {"key", "rollover", "status", "--resolver", "x", "--config", config}).status == 2);
+    CHECK(oegate(d, {"key", "rollover", "status", "--ignore-authority", "x", "--config", config}).status ==
+          2);
+    std::ofstream(d.file("key.pem.rollover")) << "not ours";
+    const Outcome notes = oegate(d, {"key", "rollover", "status", "--config", config});
+    CHECK(notes.status == 1);
+    CHECK(contains(notes.err, "key.pem.rollover: not a JSON object"));
+
+    CHECK(oegate(d, {"dns", "verify", "--config", config, "192.2.0.0/16"}).status == 2);
+    CHECK(oegate(d, {"dns", "verify", "--config", config, "a..b"}).status == 2);
+    CHECK(oegate(d, {"dns", "verify", "--config", config, "--gateway", "here"}).status == 2);
+    CHECK(oegate(d, {"dns", "verify", "--config", config, "--public-key", "AAAA"}).status == 2);
+    CHECK(oegate(d, {"dns", "verify", "--config", config, "--key", d.file("none")}).status == 3);
+    const Outcome unseen = oegate(d, {"--json", "dns", "verify", "--config", config, "192.2.0.66"});
+    CHECK(unseen.status == 7);
+    CHECK(nlohmann::json::parse(unseen.out)["verdicts"][0]["verdict"] == "unreachable");
+}
