@@ -60,7 +60,9 @@ class Procedure {
                                                      : to_activate(notes(), report_.surveyed);
             facts_.outlook = report_.outlook;
         }
-        if (facts_.files_fit && state == State::active && order_ == Order::retire)
+        // Only when nothing else is in the way: the daemon's log tells every time.
+        if (state == State::active && order_ == Order::retire &&
+            rollover::find(state, order_, facts_) == rollover::Finding::clear)
             facts_.daemon_refused = !reload();
         report_.row = rollover::row_for(state, order_, rollover::find(state, order_, facts_));
         if (report_.row == nullptr) return failed("no row of key rollover holds; nothing was done");

@@ -7,6 +7,7 @@
 
 config=$lab/sg-b/oegate.yaml key=$lab/keys/sg-b.pem
 rollover() { at sg-b "$build/controlplane/cli/oegate" --json key rollover "$@" --config "$config" >"$out/rollover.json" 2>>"$out/rollover.err"; }
+verify() { at sg-b "$build/controlplane/cli/oegate" dns verify --config "$config" >"$out/verify"; }
 row() { jq -r .row "$out/rollover.json"; }
 # status_of CMD...: its exit status.
 status_of() { local status=0; "$@" || status=$?; echo $status; }
@@ -46,13 +47,13 @@ publish_first "$out/old-records"
 mkdir -p "$lab/dns2"
 cp "$lab"/dns/*.zone* "$lab/dns2/"
 sed "s#10.53.0.1#10.53.0.3#; s#$lab/dns#$lab/dns2#g" "$lab/dns/nsd.conf" >"$lab/dns2/nsd.conf"
-at dns nsd -d -c "$lab/dns2/nsd.conf" >"$lab/nsd2.log" 2>&1 &
+ip netns exec oe-dns nsd -d -c "$lab/dns2/nsd.conf" >"$lab/nsd2.log" 2>&1 &
 echo $! >"$lab/nsd2.pid"
 wait_for 10 serial_is 10.53.0.3 "$(serial_made)"
-expect "before: what the world sees" 0 "$(status_of at sg-b "$build/controlplane/cli/oegate" dns verify --config "$config" >"$out/verify")"
+expect "before: what the world sees" 0 "$(status_of verify)"
 cat "$out/verify"
 
-at alice ping -n -i 0.1 -W 5 192.2.0.66 >"$out/ping" 2>&1 & pinger=$!
+ip netns exec oe-alice ping -n -i 0.1 -W 5 192.2.0.66 >"$out/ping" 2>&1 & pinger=$!
 wait_for 10 grep -q 'icmp_seq=5 ' "$out/ping"
 old=$(openssl pkey -in "$key" -pubout 2>/dev/null)
 
@@ -66,7 +67,6 @@ expect "and is named" 10.53.0.3 "$(jq -r '[.missing[].authority] | unique[]' "$o
 expect "the key in use" same "$([ "$(openssl pkey -in "$key" -pubout)" = "$old" ] && echo same)"
 publish_second
 expect "caches may hold the old records: refused" "7 activate.early" "$(status_of rollover activate) $(row)"
-show cat "$out/rollover.json"
 activated() { rollover activate; }
 wait_for 20 activated || true
 expect "activated" "activate.now active" "$(row) $(jq -r .state "$out/rollover.json")"
@@ -92,5 +92,5 @@ expect "pings lost" "0%" "$(sed -n 's/.* \([0-9.]*%\) packet loss.*/\1/p' "$out/
 "$root/scripts/lab" restart sg-a >/dev/null
 expect "a stranger keys by the new key" "1 2 3" "$(ping_from alice 192.2.0.66 3)"
 expect "state of the flow" encrypt "$(flow sg-a 192.1.0.65 192.2.0.66 state)"
-expect "after: what the world sees" 0 "$(status_of at sg-b "$build/controlplane/cli/oegate" dns verify --config "$config" >"$out/verify")"
+expect "after: what the world sees" 0 "$(status_of verify)"
 expect "no private key was printed" 0 "$(cat "$out"/rollover.* "$out/verify" | grep -c PRIVATE)"
