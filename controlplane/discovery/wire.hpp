@@ -1,7 +1,7 @@
 // DNS messages (RFC 1035 §4, RFC 6891): builds a question and takes an answer apart
 // into owner, type, TTL and rdata bytes. Used by query and reply. The only includer
 // of ldns (in the .cpp), which reads and writes names and builds the question. It
-// judges nothing and looks into no rdata but that of SOA, RRSIG, CNAME and DNAME.
+// judges nothing and looks into no rdata but that of SOA, RRSIG, NS, CNAME and DNAME.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ struct Rr {
     std::uint32_t ttl = 0;  // seconds; 0 when the top bit was set (RFC 2181 §8)
     Bytes rdata;            // as sent: names inside it may be compressed
     // Read out of rdata, each for its own type:
-    std::string target;             // CNAME, DNAME
+    std::string target;             // NS, CNAME, DNAME
     std::uint32_t soa_minimum = 0;  // SOA, seconds
     std::uint16_t covered = 0;      // RRSIG: the type that it signs
     std::uint32_t expiration = 0;   // RRSIG: seconds since the epoch, modulo 2^32
