@@ -427,6 +427,12 @@ bool Gateway::flow_clear(const Pair& pair, Time now) {
     return done;
 }
 
+bool Gateway::sticky_clear(const Address& destination, Time now) {
+    const bool done = impl_->keying.sticky_clear(destination, now);
+    impl_->pump(now);
+    return done;
+}
+
 bool Gateway::tunnel_rekey(const Pair& pair, Time now) {
     const auto status = impl_->keying.find(pair);
     if (!status || !status->child) return false;

@@ -86,6 +86,8 @@ class Gateway {
     bool flow_clear(const Pair& pair, Time now);
     bool tunnel_rekey(const Pair& pair, Time now);
     bool tunnel_delete(const Pair& pair, Time now);
+    /// The destination may be spoken to in the clear again (sticky).
+    bool sticky_clear(const Address& destination, Time now);
 
     // ---- views: no side effects
     StatusView status() const;
@@ -94,6 +96,7 @@ class Gateway {
     std::vector<DnsView> dns(Time now) const;
     std::vector<ConnectionView> connections(Time now) const;
     std::vector<ClassView> classes() const;
+    std::vector<StickyView> sticky() const;
     std::vector<CounterView> counters() const;
     /// Peers that have not answered yet after shutdown().
     std::size_t num_ike_sas() const;

@@ -76,6 +76,14 @@ struct ClassView {
     std::optional<Prefix> source;  // none: any
 };
 
+/// A destination that was keyed with a secure verdict (config::Sticky).
+struct StickyView {
+    Address destination;
+    std::uint32_t times = 0;
+    std::int64_t last = 0;  // seconds of the wall clock
+    bool binds = false;     // keyed often enough: clear text is denied where the class would allow it
+};
+
 /// A connection instance, for `show flows` beside the workers' records, and `explain`.
 struct ConnectionView {
     Pair pair;

@@ -262,6 +262,13 @@ std::vector<LimitView> Gateway::limits() const {
     };
 }
 
+std::vector<StickyView> Gateway::sticky() const {
+    std::vector<StickyView> all;
+    for (const keying::StickyEntry& e : impl_->keying.sticky())
+        all.push_back({e.destination, e.times, e.last, e.times >= impl_->config.sticky.after});
+    return all;
+}
+
 std::vector<CounterView> Gateway::counters() const {
     const Impl& m = *impl_;
     const keying::Counters k = m.keying.counters();
@@ -274,6 +281,8 @@ std::vector<CounterView> Gateway::counters() const {
     all.push_back({"keying events without a row", k.refused_events});
     all.push_back({"keying stray answers", k.stray_answers});
     all.push_back({"keying offers", k.offers});
+    all.push_back({"keying sticky destinations", k.sticky});
+    all.push_back({"keying transitions not logged", k.repeated});
     all.push_back({"dns lookups", d.lookups});
     all.push_back({"dns cache hits", d.cache_hits});
     all.push_back({"dns queries sent", d.sent});

@@ -148,3 +148,69 @@ TEST_CASE("longest destination prefix decides the class, inside-ness too") {
     CHECK(realm.identity(Family::ipv4) == kSgA);
     CHECK_FALSE(realm.identity(Family::ipv6));
 }
+
+TEST_CASE("a failure says once what to do; many pairs behind one gateway do not flood the log") {
+    Rig r;
+    std::size_t said = 0, all = 0;
+    for (unsigned i = 0; i < 50; ++i) {
+        const Pair pair = to(("192.2.0." + std::to_string(100 + i)).c_str());
+        r.seek({gateway(kSgB, 10)}, pair);
+        r.fails(ike::Failure::silence);
+        CHECK(r.state(pair) == "clear-text");
+    }
+    for (const Transition& t : r.transitions)
+        if (t.row == "g.silence") {
+            CHECK_FALSE(t.advice.empty());
+            ++all;
+            said += t.repeated ? 0 : 1;
+        } else if (t.row == "p.found") {
+            CHECK(t.advice.empty());
+        }
+    CHECK(all == 50);
+    CHECK(said == 8);
+    CHECK(r.keying.counters().repeated == 42);
+
+    r.seek({gateway(kSgC, 10)}, {kAlice, kCarol});  // another gateway is another story
+    r.fails(ike::Failure::silence);
+    CHECK_FALSE(r.transitions.back().repeated);
+    r.pass(60s);
+    r.seek({gateway(kSgB, 10)}, to("192.2.0.99"));
+    r.fails(ike::Failure::silence);
+    CHECK_FALSE(r.transitions.back().repeated);
+}
+
+TEST_CASE("a failure never outlasts the DNS answer that it rests on") {
+    Rig r;
+    r.miss();
+    r.dns(answer(Outcome::usable, {gateway(kSgB, 10)}, 2min));
+    r.pass(20s);
+    r.fails(ike::Failure::refused);  // normal, six hours, but not beyond the TTL
+    CHECK(r.lifespan() == 100s);
+
+    Rig zero;  // and a TTL of nothing does not make us spin
+    zero.miss();
+    zero.dns(answer(Outcome::none, {}, 0s));
+    CHECK(zero.lifespan() == zero.config.timers.least_failure);
+}
+
+TEST_CASE("timers come from the configuration") {
+    config::Config c = make_config();
+    c.timers.move_outbound = 3s;
+    c.timers.ask_use = 7s;
+    c.timers.closing = 11s;
+    Rig r(c);
+    r.installed(r.child(9, false));
+    r.pass(3s - 1ms);
+    CHECK(r.policies.empty());
+    r.pass(1ms);
+    CHECK(r.policy() == FlowState::encrypt);
+    r.pass(57s);
+    CHECK(r.asked.size() == 1);
+    r.pass(7s);
+    CHECK(r.asked.size() == 2);
+    r.used(false);
+    r.pass(11s - 1ms);
+    CHECK(r.state() == "expired");
+    r.pass(1ms);
+    CHECK(r.state() == "none");
+}
