@@ -41,6 +41,8 @@ Gateway::Impl::Impl(const config::Config& c, const ike::PrivateKey& key, Random&
       keep_state(options.keep_state),
       wall_seconds(options.wall_seconds) {
     remember_peers(options.stored.peers);
+    for (const store::StickyRecord& s : options.stored.sticky)
+        keying.restore_sticky({s.destination, s.times, s.last}, Time{});
 }
 
 void Gateway::Impl::Pool::submit(ike::Job job) {
@@ -243,15 +245,19 @@ void Gateway::Impl::carry(const keying::CheckLiveness& a, Time now) {
     engine.check_liveness(a.child, now);
 }
 void Gateway::Impl::carry(const keying::AnswerPeerKeys& a, Time now) {
-    engine.peer_keys(a.sa, a.keys, a.verdict, now);
+    engine.peer_keys(a.sa, a.keys, a.verdict, now, a.configured);
 }
 void Gateway::Impl::carry(const keying::AnswerAuthorization& a, Time now) {
     engine.authorize(a.child, a.allowed, now);
 }
 
 // The store keeps these (docs/operating.md, what survives a restart).
-void Gateway::Impl::carry(const keying::RememberSticky&, Time) {}
-void Gateway::Impl::carry(const keying::ForgetSticky&, Time) {}
+void Gateway::Impl::carry(const keying::RememberSticky& a, Time) {
+    keep(store::PutSticky{{a.entry.destination, a.entry.times, a.entry.last}});
+}
+void Gateway::Impl::carry(const keying::ForgetSticky& a, Time) {
+    keep(store::RemoveSticky{a.destination});
+}
 
 void Gateway::Impl::carry(const keying::Transition& a, Time now) {
     const bool refused = a.row.empty();

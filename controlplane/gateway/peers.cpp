@@ -31,8 +31,7 @@ void Gateway::Impl::keep(store::Action action) {
 void Gateway::Impl::remember_peers(const std::vector<store::PeerRecord>& peers) {
     const std::int64_t wall = wall_now();
     for (const store::PeerRecord& peer : peers) {
-        const bool is_configured = std::any_of(config.peers.begin(), config.peers.end(),
-                                               [&](const auto& p) { return p.gateway == peer.remote; });
+        const bool is_configured = realm.peer_of(peer.peer).has_value();
         const bool is_ours =
             peer.own.kind == Identity::Kind::address && realm.own(peer.own.address) && realm.own(peer.local);
         const bool is_old = wall != 0 && wall - peer.since > kLongestLife;

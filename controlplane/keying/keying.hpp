@@ -89,6 +89,7 @@ struct AnswerPeerKeys {
     ike::IkeSaId sa;
     std::vector<PublicKey> keys;
     Verdict verdict;
+    bool configured = false;  // they are the configuration's, not DNS's
 };
 struct AnswerAuthorization {
     ike::ChildId child;

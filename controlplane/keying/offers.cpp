@@ -60,7 +60,8 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
             actions.push_back(LookUpKeys{o.id, o.keys->peer, o.keys->remote});
             break;
         case Run::give_keys:
-            actions.push_back(AnswerPeerKeys{o.keys->sa, std::move(o.found), o.verdict});
+            actions.push_back(AnswerPeerKeys{o.keys->sa, std::move(o.found), o.verdict,
+                                             realm.peer_of(o.keys->peer).has_value()});
             break;
         case Run::give_no_keys:
             actions.push_back(AnswerPeerKeys{o.keys->sa, {}, o.verdict});

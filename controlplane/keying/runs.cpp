@@ -318,6 +318,7 @@ void Keying::Impl::start_exchange(Connection& c, bool fresh) {
     request.peer = candidate.id;
     request.also = candidate.also;
     request.keys = candidate.keys;
+    request.configured = realm.peer_of(candidate.id).has_value();
     request.verdict = weakest(candidate.verdict, c.answer ? c.answer->verdict : candidate.verdict);
     request.fresh = fresh || candidate.gateway == c.dead;
     actions.push_back(StartExchange{std::move(request)});

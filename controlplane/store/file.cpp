@@ -21,7 +21,7 @@ constexpr const char* kSchema =
     "CREATE TABLE peers (own TEXT NOT NULL, peer TEXT NOT NULL, local TEXT NOT NULL, remote TEXT NOT NULL,"
     " verdict TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (own, peer)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE sticky (destination TEXT NOT NULL PRIMARY KEY, times INTEGER NOT NULL,"
-    " until INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    " last INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "PRAGMA application_id = 1868916529;"
     "PRAGMA user_version = 1;"
     "COMMIT;";
@@ -116,7 +116,7 @@ struct Bind {
         auto s = prepare_statement(db, "INSERT OR REPLACE INTO sticky VALUES (?,?,?)");
         bind_value(s.get(), 1, put.record.destination.text());
         bind_value(s.get(), 2, std::int64_t{put.record.times});
-        bind_value(s.get(), 3, put.record.until);
+        bind_value(s.get(), 3, put.record.last);
         return s;
     }
     Statement operator()(const RemoveSticky& remove) const {
@@ -211,7 +211,7 @@ Result<Contents, Error> File::load() {
     };
     if (read("SELECT own, peer, local, remote, verdict, since FROM peers ORDER BY since DESC", contents.peers,
              peer_at) != SQLITE_DONE ||
-        read("SELECT destination, times, until FROM sticky", contents.sticky, sticky_at) != SQLITE_DONE)
+        read("SELECT destination, times, last FROM sticky", contents.sticky, sticky_at) != SQLITE_DONE)
         return fail(failure("cannot be read"));
     return contents;
 }

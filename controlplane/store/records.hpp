@@ -25,7 +25,7 @@ struct PeerRecord {
 struct StickyRecord {
     Address destination;
     std::uint32_t times = 0;  // keyed with a secure verdict
-    std::int64_t until = 0;   // sticky so long; 0: not yet
+    std::int64_t last = 0;    // when it was keyed last
     bool operator==(const StickyRecord&) const = default;
 };
 

@@ -19,17 +19,6 @@ Greet greeting(const Peer& from, const Peer& to) {
     return request;
 }
 
-/// The gateway's process died and began anew: nothing is known but what was stored.
-void restart(
-    Peer& peer, const std::function<void(Settings&)>& adjust = [](Settings&) {}) {
-    Settings settings;
-    settings.identities = {peer.address};
-    adjust(settings);
-    peer.engine = std::make_unique<Engine>(settings, peer.key, peer.random, peer.spis, peer.pool);
-    peer.live.clear();
-    peer.spis.in_use.clear();
-}
-
 bool ended_by(const Peer& peer, ChildGone::Reason reason) {
     return std::any_of(peer.gone.begin(), peer.gone.end(),
                        [&](const ChildGone& gone) { return gone.reason == reason; });
@@ -75,7 +64,7 @@ TEST_CASE("after a restart the stored peer is greeted: its stale SAs go at once"
     Pairing p;
     p.key_up();
     p.world.now += 10s;
-    restart(p.a);
+    p.a.restart();
     p.world.story.clear();
     p.a.engine->greet(greeting(p.a, p.b), p.world.now);
     p.world.run();
@@ -120,7 +109,7 @@ TEST_CASE("a greeting that fails says why, and the next exchange carries INITIAL
     Pairing p;
     p.key_up();
     p.world.now += 10s;
-    restart(p.a);
+    p.a.restart();
     SECTION("the peer is silent") {
         p.a.engine->greet(greeting(p.a, p.b), p.world.now);
         p.world.pass(11s, false);
@@ -182,7 +171,7 @@ TEST_CASE("who was restarted and is asked first says INITIAL_CONTACT in its answ
     Pairing p;
     p.key_up();
     p.world.now += 10s;
-    restart(p.a);
+    p.a.restart();
     p.a.engine->expect_stale(Identity::of(p.a.address), Identity::of(p.b.address));
     p.b.initiate(p.a, {p.bob, p.anna}, 4, Verdict::secure, true);
     p.world.run();
@@ -197,7 +186,7 @@ TEST_CASE("INITIAL_CONTACT never ends a configured peer's tunnels", "[exchange]"
     p.key_up();
     CHECK(p.b.known.empty());  // and it is not stored
     p.world.now += 10s;
-    restart(p.a);
+    p.a.restart();
     p.a.engine->greet(greeting(p.a, p.b), p.world.now);
     p.world.run();
     CHECK(p.b.live.size() == 1);

@@ -50,6 +50,15 @@ Peer::Peer(World& w, std::string n, Address where, const PrivateKey& k, std::uin
     engine = std::make_unique<Engine>(settings, key, random, spis, pool);
 }
 
+void Peer::restart(const std::function<void(Settings&)>& adjust) {
+    Settings settings;
+    settings.identities = {address};
+    adjust(settings);
+    engine = std::make_unique<Engine>(settings, key, random, spis, pool);
+    live.clear();
+    spis.in_use.clear();
+}
+
 bool Peer::drain() {
     bool any = false;
     while (pool.run(world.now)) any = true;

@@ -67,6 +67,8 @@ class Peer {
   public:
     Peer(World& world, std::string name, Address address, const PrivateKey& key, std::uint64_t seed,
          const std::function<void(Settings&)>& adjust);
+    /// The process dies and begins anew: nothing is known but what was stored.
+    void restart(const std::function<void(Settings&)>& adjust = [](Settings&) {});
 
     World& world;
     std::string name;

@@ -68,6 +68,23 @@ bool has_other_of_pair(Core& core, const IkeSa& sa, const Child& child) {
     });
 }
 
+/// What becomes of a child when its Diffie-Hellman is done, on either side.
+auto take_secret(Core& core, ChildId id) {
+    return [&core, id](IkeSa& sa, DhAnswer result, Time now) {
+        Child* child = core.find_child(id);
+        if (child == nullptr) return;
+        Turn turn{core, sa, now};
+        if (result.pair) {
+            child->dh = std::move(result.pair);
+            child->g_ir = std::move(result.g_ir);
+            core.raise(turn, *child, ChildEvent::secret_made);
+        } else {
+            turn.detail = "KE payload: " + std::string(to_text(result.error));
+            core.raise(turn, *child, ChildEvent::crypto_failed);
+        }
+    };
+}
+
 }  // namespace
 
 std::optional<Pair> narrow_to_pair(const wire::Payloads& payloads) {
@@ -216,37 +233,13 @@ void hand_over(Turn& turn) {
 
 void derive(Turn& turn) {
     Child& child = *turn.child;
-    make_dh_secret(turn.core, turn.sa.serial, child.dh, child.peer_public,
-                   [&core = turn.core, id = child.id](IkeSa& sa, DhAnswer result, Time now) {
-                       Child* waiting = core.find_child(id);
-                       if (waiting == nullptr) return;
-                       Turn later{core, sa, now};
-                       if (result.pair) {
-                           waiting->g_ir = std::move(result.g_ir);
-                           core.raise(later, *waiting, ChildEvent::secret_made);
-                       } else {
-                           later.detail = "KE payload: " + std::string(to_text(result.error));
-                           core.raise(later, *waiting, ChildEvent::crypto_failed);
-                       }
-                   });
+    make_dh_secret(turn.core, turn.sa.serial, child.dh, child.peer_public, take_secret(turn.core, child.id));
 }
 
 void derive_answer(Turn& turn) {
     Child& child = *turn.child;
     make_dh_answer(turn.core, turn.sa.serial, child.group, child.peer_public,
-                   [&core = turn.core, id = child.id](IkeSa& sa, DhAnswer result, Time now) {
-                       Child* waiting = core.find_child(id);
-                       if (waiting == nullptr) return;
-                       Turn later{core, sa, now};
-                       if (result.pair) {
-                           waiting->dh = std::move(result.pair);
-                           waiting->g_ir = std::move(result.g_ir);
-                           core.raise(later, *waiting, ChildEvent::secret_made);
-                       } else {
-                           later.detail = "KE payload: " + std::string(to_text(result.error));
-                           core.raise(later, *waiting, ChildEvent::crypto_failed);
-                       }
-                   });
+                   take_secret(turn.core, child.id));
 }
 
 void prepare(Turn& turn) {
@@ -321,7 +314,15 @@ void become_live(Turn& turn) {
 }
 
 void give_up(Turn& turn) {
-    fail_child(turn, *turn.child, failure_of(turn.notify), turn.detail);
+    Child& child = *turn.child;
+    Child* lost = nullptr;
+    if (child.replaces && turn.notify == wire::NotifyType::child_sa_not_found) {
+        lost = turn.core.find_child(*child.replaces);
+        child.failure_reported = lost != nullptr;
+    }
+    fail_child(turn, child, failure_of(turn.notify), turn.detail);
+    // The peer has it no more: as if its delete had come (RFC 7296 §2.25.1).
+    if (lost != nullptr) turn.core.raise(turn, *lost, ChildEvent::delete_received);
 }
 
 void give_up_and_delete(Turn& turn) {

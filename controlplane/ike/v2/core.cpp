@@ -10,11 +10,6 @@
 
 namespace oegate::ike::v2 {
 
-namespace {
-/// Peers that hold SAs of ours that are no more, until they are keyed with again.
-constexpr std::size_t kMaxLostPeers = 65536;
-}  // namespace
-
 void enter_state(Turn& turn, IkeSa& sa, SaState to, std::size_t row) {
     ++turn.core.sa_rows_taken[row];
     sa.state = to;
@@ -78,7 +73,9 @@ Identity Core::own_name(const Address& local) const {
 }
 
 void Core::lose_peer(const Identity& own, const Identity& peer) {
-    if (ours_alone(own) && lost_peers.size() < kMaxLostPeers) lost_peers.insert({own, peer});
+    if (!ours_alone(own)) return;
+    if (const auto evicted = lost_peers.add({own, peer}))
+        emit(PeerForgotten{evicted->first, evicted->second});
 }
 
 bool Core::is_own_identity(const Identity& identity) const {

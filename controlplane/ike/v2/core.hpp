@@ -13,6 +13,7 @@
 #include "ike/crypto/rsa.hpp"
 #include "ike/v2/budget.hpp"
 #include "ike/v2/ike_sa.hpp"
+#include "ike/v2/lost_peers.hpp"
 #include "ike/v2/machine.hpp"
 #include "ike/v2/waiting.hpp"
 
@@ -149,8 +150,8 @@ class Core {
     // ---- channels (channels.cpp)
     WaitingRoom waiting;
     SilentGateways silent;
-    std::set<std::pair<Identity, Identity>> lost_peers;  // own, peer: INITIAL_CONTACT is due
-    /// The peer may hold SAs that we have not any more; bounded.
+    LostPeers lost_peers;
+    /// The peer may hold SAs that we have not any more.
     void lose_peer(const Identity& own, const Identity& peer);
     /// Nobody shares this identity of ours: INITIAL_CONTACT speaks for us alone (RFC 7296 §2.4).
     static bool ours_alone(const Identity& own) { return own.kind == Identity::Kind::address; }

@@ -84,7 +84,7 @@ void end_ike_sa(Turn& turn, ChildGone::Reason reason, Failure failure, const std
     const bool was_channel = sa.counted_channel;
     core.leave_channel(sa);
     const std::pair names{sa.own, sa.peer};
-    if (was_channel && !sa.configured && core.ours_alone(sa.own) && core.lost_peers.count(names) == 0 &&
+    if (was_channel && !sa.configured && core.ours_alone(sa.own) && !core.lost_peers.has(names) &&
         core.channels_of(sa.peer).empty())
         core.emit(PeerForgotten{sa.own, sa.peer});
     sa.out = {};

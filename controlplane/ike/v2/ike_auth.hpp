@@ -14,6 +14,10 @@ void on_auth_answer(Turn& turn, const wire::Payloads& payloads);
 /// Is the first child's offer, kept in auth_payloads, acceptable? (SaFact::offer_ok)
 bool first_offer_ok(Core& core, const IkeSa& sa);
 
+/// Both sides have authenticated each other.
+void establish(Turn& turn);
+/// The peer has said INITIAL_CONTACT on this, its newest IKE SA (RFC 7296 §2.4).
+void honour_initial_contact(Turn& turn);
 /// secure above insecure above what cannot be told.
 unsigned strength(Verdict verdict);
 

@@ -113,7 +113,7 @@ void start_ike_sa_init(Core& core, const Initiate& request, Time deadline, Time 
     sa.verdict = request.verdict;
     sa.configured = request.configured;
     sa.initial_contact = !request.configured && core.ours_alone(sa.own) &&
-                         (request.initial_contact || core.lost_peers.count({sa.own, sa.peer}) != 0);
+                         (request.initial_contact || core.lost_peers.has({sa.own, sa.peer}));
 
     Child& child = core.make_child(sa, request.pair, request.connection);
     child.initiator = child.first = true;

@@ -135,7 +135,7 @@ TEST_CASE("killed at any instant, the file opens and is true") {
         REQUIRE(opened.contents.sticky.size() == 20);
         const std::int64_t k = opened.contents.peers.front().since;
         for (const PeerRecord& record : opened.contents.peers) CHECK(record.since == k);
-        for (const StickyRecord& record : opened.contents.sticky) CHECK(record.until == k);
+        for (const StickyRecord& record : opened.contents.sticky) CHECK(record.last == k);
         CHECK(k >= static_cast<std::int64_t>(acknowledged));  // what was answered is on disk
         last_seen = static_cast<std::uint64_t>(k);
     }

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace oegate::ike::v2 {
+
+/// docs/ike-states.md: the states and rows of the engine's two machines.
+std::string rows_page();
+
+}  // namespace oegate::ike::v2
