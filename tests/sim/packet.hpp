@@ -21,6 +21,7 @@ struct Esp {
     std::uint64_t sequence = 0;
     Pair pair;
     std::uint64_t datagram = 0;
+    bool forged = false;  // its ICV is wrong, whatever SA it claims
 };
 using Packet = std::variant<Clear, Esp, ike::SendDatagram>;
 

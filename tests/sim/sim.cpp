@@ -1,181 +1,155 @@
-// Seeded simulations of two whole gateways: `oegate_sim --runs N --first-seed S`, or
-// `--seed S` to see one seed's story. Exit 1 names each seed that broke an invariant:
-//   no clear text for paranoid or keyed pairs · no datagram dies in hold that could be
-//   sent, first before last · one outbound SA a pair · each hold ends in its bound ·
-//   after the network heals both ends send through SAs that the other end has.
+// Seeded simulations of whole gateways: `oegate_sim --runs N [--first-seed S] [--jobs J]`,
+// or `--seed S` to see one seed's story. Stops at the first broken invariant (or goes on
+// with --all), names the seed, and exits 1. invariant.hpp says what must hold.
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <string>
+#include <thread>
 
-#include "world.hpp"
+#include "play.hpp"
 
 namespace oegate::sim {
 namespace {
 
-struct Tally {
-    std::uint64_t events = 0, clear = 0, esp = 0, delivered = 0, crossed = 0, rekeys = 0, crashes = 0;
+constexpr unsigned kMaxJobs = 64;
+constexpr unsigned kMaxGateways = 5;
+
+struct Options {
+    std::uint64_t runs = 200, first = 1;
+    unsigned jobs = 0;
+    bool one = false;  // one seed, with its story
+    bool all = false;  // do not stop at the first that breaks
 };
 
-/// A traffic source: both hosts of a pair talk until `end`, about once per `every`.
-void talk(World& world, const Pair& pair, Time from, Time until, Duration every) {
-    for (unsigned side = 0; side < 2; ++side) {
-        const Pair mine = side == 0 ? pair : pair.reversed();
-        for (Time t = from + Duration(world.random.below(20'000'000)); t < until;
-             t += every / 2 + Duration(world.random.below(static_cast<std::uint64_t>(every.count()))))
-            world.clock.at(t, [&world, side, mine] { world.send(side, mine); });
-    }
-}
+/// What the processes share. A process that dies leaves the seed that it was at.
+struct Board {
+    std::atomic<std::uint64_t> next;
+    std::atomic<bool> stop;
+    struct Job {
+        Tally tally;
+        std::uint64_t at = 0;
+    } jobs[kMaxJobs];
+};
 
-std::vector<std::string> play(std::uint64_t seed, const std::array<ike::PrivateKey, 2>& keys, bool verbose,
-                              Tally& tally) {
-    World world(seed, keys, verbose);
-    SeededRandom& random = world.random;
-    // The weather of this seed; paranoid or permissive on each side.
-    // a third each: no loss, some loss, and hardly anything arrives before the network heals
-    const std::uint64_t storm = random.below(3);
-    world.weather.loss_percent = storm == 0   ? 0
-                                 : storm == 1 ? static_cast<unsigned>(random.below(30))
-                                              : 30 + static_cast<unsigned>(random.below(70));
-    world.weather.double_percent = static_cast<unsigned>(random.below(15));
-    world.weather.delay_most = 6ms + Duration(random.below(300'000'000));
-    world.weather.dns_loss_percent = static_cast<unsigned>(random.below(30));
-    world.weather.dns_delay_most = 2ms + Duration(random.below(800'000'000));
-    for (unsigned i = 0; i < 2; ++i) {
-        world.config(i).ike.child_lifetime = 40s + Duration(random.below(80'000'000'000));
-        if (random.below(2) == 0) world.config(i).classes[0].kind = ClassKind::oe_paranoid;
+void work(Board& board, unsigned job, const Options& options, std::span<const ike::PrivateKey> keys) {
+    Board::Job& mine = board.jobs[job];
+    while (!board.stop) {
+        const std::uint64_t n = board.next++;
+        if (n >= options.runs) break;
+        const std::uint64_t seed = mine.at = options.first + n;
+        const std::vector<std::string> broken = play(seed, keys, options.one, mine.tally);
+        mine.at = 0;
+        if (broken.empty()) continue;
+        std::string text = "seed " + std::to_string(seed) + " broke:\n";
+        for (const std::string& what : broken) text += "  " + what + "\n";
+        std::fputs(text.c_str(), stdout);
+        std::fflush(stdout);
+        if (!options.all) board.stop = true;
     }
-    world.start();
-
-    const Time begin = world.clock.now();
-    const Time heal = begin + 60s + Duration(random.below(30'000'000'000));
-    const bool bad_zone = random.below(5) == 0;
-    // A failed or bogus answer is remembered up to 5 minutes (RFC 9520 §3.2).
-    const Time end = heal + (bad_zone ? 420s : 150s);
-    std::vector<Pair> pairs;
-    const std::uint64_t num_pairs = 1 + random.below(3);
-    for (std::uint64_t n = 0; n < num_pairs; ++n) {
-        const Pair pair{World::host(0, static_cast<unsigned>(n % 2)),
-                        World::host(1, static_cast<unsigned>(n))};
-        pairs.push_back(pair);
-        talk(world, pair, begin + Duration(random.below(2'000'000'000)), end,
-             300ms + Duration(random.below(2'000'000'000)));
-    }
-    // Crossed initiation also later: both sides forget a pair at about the same time.
-    for (const Pair& pair : pairs) {
-        const Time t = begin + 20s + Duration(random.below(60'000'000'000));
-        if (random.below(2) == 0)
-            for (unsigned side = 0; side < 2; ++side)
-                world.clock.at(t + Duration(random.below(100'000'000)), [&world, side, pair] {
-                    const Pair mine = side == 0 ? pair : pair.reversed();
-                    const WorkerModel::Flow* flow = world.worker(side).flow(mine);
-                    // What the operator clears while it is held is lost on purpose.
-                    if (flow != nullptr && flow->state == FlowState::encrypt)
-                        world.gateway(side).flow_clear(mine, world.clock.now());
-                });
-    }
-    if (bad_zone)  // the zone is tampered with, or lame, for a while
-        world.clock.at(begin + Duration(random.below(30'000'000'000)), [&world, lame = random.below(2) == 0] {
-            world.zone.mood = lame ? Zone::Mood::lame : Zone::Mood::tampered;
-        });
-    if (random.below(4) == 0) {
-        const unsigned side = static_cast<unsigned>(random.below(2));
-        ++tally.crashes;
-        world.clock.at(begin + 20s + Duration(random.below(40'000'000'000)),
-                       [&world, side] { world.crash(side); });
-    }
-    world.clock.at(heal, [&world] {
-        world.weather.loss_percent = world.weather.double_percent = world.weather.dns_loss_percent = 0;
-        world.zone.mood = Zone::Mood::signed_;
-    });
-    world.run(end - begin);
-
-    std::vector<std::string> broken = world.violations();
-    for (const Pair& pair : pairs) {
-        bool agreed = world.agreed(pair);
-        for (int i = 0; i < 10 && !agreed; ++i) {  // a rekey may be under way
-            world.send(0, pair);
-            world.send(1, pair.reversed());
-            world.run(500ms);
-            agreed = world.agreed(pair);
-        }
-        if (!agreed) {
-            broken.push_back("the ends do not agree on " + pair.text() + "\n" + world.describe(pair));
-            continue;
-        }
-        // What is sent now arrives, encrypted, in either direction.
-        const std::uint64_t there = world.send(0, pair);
-        const std::uint64_t back = world.send(1, pair.reversed());
-        world.run(5s);
-        for (const std::uint64_t datagram : {there, back}) {
-            bool encrypted = false;
-            if (!world.was_delivered(datagram, &encrypted) || !encrypted)
-                broken.push_back("a datagram of the agreed pair " + pair.text() +
-                                 " did not arrive encrypted\n" + world.describe(pair));
-        }
-    }
-    for (unsigned i = 0; i < 2; ++i)
-        for (const gateway::CounterView& c : world.gateway(i).counters()) {
-            if (c.name == "row s.both" || c.name == "row s.peer-first") tally.crossed += c.value;
-            if (c.name == "row k.rekey-own") tally.rekeys += c.value;
-        }
-    tally.events += world.clock.happened();
-    tally.clear += world.clear_on_wire();
-    tally.esp += world.esp_on_wire();
-    tally.delivered += world.delivered().size();
-    if (verbose)
-        for (unsigned i = 0; i < 2; ++i)
-            for (const gateway::CounterView& c : world.gateway(i).counters())
-                std::printf("%s %s %llu\n", world.config(i).name.c_str(), c.name.c_str(),
-                            static_cast<unsigned long long>(c.value));
-    return broken;
 }
 
 int usage() {
-    std::fprintf(stderr, "usage: oegate_sim [--runs N] [--first-seed S] | --seed S\n");
+    std::fprintf(stderr, "usage: oegate_sim [--runs N] [--first-seed S] [--jobs J] [--all] | --seed S\n");
     return 2;
 }
 
-int run(int argc, char** argv) {
-    std::uint64_t runs = 200, first = 1;
-    bool verbose = false;
-    for (int i = 1; i < argc; i += 2) {
-        if (i + 1 >= argc) return usage();
+bool read(int argc, char** argv, Options& options) {
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word == "--all") {
+            options.all = true;
+            continue;
+        }
+        if (++i >= argc) return false;
         char* rest = nullptr;
-        const std::uint64_t value = std::strtoull(argv[i + 1], &rest, 10);
-        if (*rest != '\0') return usage();
-        if (std::strcmp(argv[i], "--runs") == 0)
-            runs = value;
-        else if (std::strcmp(argv[i], "--first-seed") == 0)
-            first = value;
-        else if (std::strcmp(argv[i], "--seed") == 0)
-            first = value, runs = 1, verbose = true;
+        const std::uint64_t value = std::strtoull(argv[i], &rest, 10);
+        if (*rest != '\0' || rest == argv[i]) return false;
+        if (word == "--runs")
+            options.runs = value;
+        else if (word == "--first-seed")
+            options.first = value;
+        else if (word == "--jobs" && value <= kMaxJobs)
+            options.jobs = static_cast<unsigned>(value);
+        else if (word == "--seed")
+            options.first = value, options.runs = 1, options.jobs = 1, options.one = true;
         else
-            return usage();
+            return false;
     }
-    auto a = ike::PrivateKey::generate(2048);
-    auto b = ike::PrivateKey::generate(2048);
-    if (!a || !b) {
-        std::fprintf(stderr, "no keys: the library refuses to make them\n");
-        return 1;
-    }
-    const std::array<ike::PrivateKey, 2> keys{std::move(*a), std::move(*b)};
-    Tally tally;
-    std::uint64_t failed = 0;
-    for (std::uint64_t seed = first; seed < first + runs; ++seed) {
-        const std::vector<std::string> broken = play(seed, keys, verbose, tally);
-        if (broken.empty()) continue;
-        ++failed;
-        std::printf("seed %llu broke:\n", static_cast<unsigned long long>(seed));
-        for (const std::string& what : broken) std::printf("  %s\n", what.c_str());
-    }
+    if (options.jobs == 0)
+        options.jobs = std::max(1u, std::min(kMaxJobs, std::thread::hardware_concurrency()));
+    return true;
+}
+
+void print(const Tally& t) {
     const auto n = [](std::uint64_t v) { return static_cast<unsigned long long>(v); };
     std::printf(
-        "%llu runs, %llu failed: %llu events, %llu ESP and %llu clear datagrams, %llu delivered, "
-        "%llu crossed initiations, %llu rekeys, %llu crashes\n",
-        n(runs), n(failed), n(tally.events), n(tally.esp), n(tally.clear), n(tally.delivered),
-        n(tally.crossed), n(tally.rekeys), n(tally.crashes));
-    return failed == 0 ? 0 : 1;
+        "%llu runs, %llu failed: %llu gateways, %llu events; %llu ESP, %llu IKE and %llu clear datagrams, "
+        "%llu delivered\n",
+        n(t.runs), n(t.failed), n(t.gateways), n(t.events), n(t.esp), n(t.ike), n(t.clear), n(t.delivered));
+    std::printf(
+        "in the end %llu pairs encrypted, %llu clear, %llu silent; %llu crossed initiations, %llu rekeys, "
+        "%llu changes of gateway\n",
+        n(t.encrypted_pairs), n(t.clear_pairs), n(t.silent_pairs), n(t.crossed), n(t.rekeys), n(t.second));
+    std::printf("%llu crashes, %llu shutdowns, %llu deaths, %llu partitions, %llu forgeries\n", n(t.crashes),
+                n(t.shutdowns), n(t.deaths), n(t.partitions), n(t.forged));
+}
+
+/// Processes, not threads: a run that crashes names its seed and harms no other.
+int run_jobs(const Options& options, std::span<const ike::PrivateKey> keys) {
+    void* shared = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        std::perror("mmap");
+        return 1;
+    }
+    Board& board = *new (shared) Board{};
+    std::vector<pid_t> children;
+    std::fflush(stdout);
+    for (unsigned job = 0; job < options.jobs; ++job) {
+        const pid_t pid = fork();
+        if (pid == 0) {
+            work(board, job, options, keys);
+            std::fflush(stdout);
+            _exit(0);
+        }
+        if (pid < 0) {
+            std::perror("fork");
+            board.stop = true;
+            break;
+        }
+        children.push_back(pid);
+    }
+    bool died = children.size() < options.jobs;
+    for (unsigned job = 0; job < children.size(); ++job) {
+        int status = 0;
+        if (waitpid(children[job], &status, 0) != children[job] || status == 0) continue;
+        std::printf("seed %llu ended its process (status %d)\n",
+                    static_cast<unsigned long long>(board.jobs[job].at), status);
+        board.stop = died = true;
+    }
+    Tally tally;
+    for (unsigned job = 0; job < options.jobs; ++job) tally.add(board.jobs[job].tally);
+    print(tally);
+    return tally.failed != 0 || died ? 1 : 0;
+}
+
+int run(int argc, char** argv) {
+    Options options;
+    if (!read(argc, argv, options)) return usage();
+    std::vector<ike::PrivateKey> keys;
+    for (unsigned i = 0; i < kMaxGateways; ++i) {
+        auto key = ike::PrivateKey::generate(2048);
+        if (!key) {
+            std::fprintf(stderr, "no keys: the library refuses to make them\n");
+            return 1;
+        }
+        keys.push_back(std::move(*key));
+    }
+    return run_jobs(options, keys);
 }
 
 }  // namespace

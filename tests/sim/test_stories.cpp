@@ -27,11 +27,6 @@ struct Story : World {
             CHECK(violations().empty());
         }
     }
-    std::uint64_t counted(unsigned i, const std::string& name) {
-        for (const gateway::CounterView& c : gateway(i).counters())
-            if (c.name == name) return c.value;
-        return 0;
-    }
     std::string reason(unsigned i, const Pair& pair) { return gateway(i).explain(pair, clock.now()).reason; }
     FlowState state(unsigned i, const Pair& pair) {
         const WorkerModel::Flow* f = worker(i).flow(pair);

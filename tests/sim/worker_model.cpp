@@ -6,36 +6,60 @@
 namespace oegate::sim {
 namespace {
 
+/// A hold is at most the hold timer, and what a ring and a busy control add to it.
+constexpr Duration kHoldSlack = 5s;
+/// Rivals settle when the loser's delete is through and its inbound SA has outstayed; at the
+/// latest when the loser expires, its channel having been lost on one side only.
+constexpr Duration kSettleSlack = 15s;
+
 std::uint64_t age(Time since, Time now) {
     return since == kNever ? kNeverUsed : static_cast<std::uint64_t>((now - since).count());
 }
 
+/// What a permissive pair may be denied for though DNS is honest.
+bool denies_permissive(std::uint16_t reason) {
+    const auto story = static_cast<keying::Story>(reason);
+    return story == keying::Story::p_malformed || story == keying::Story::p_bogus;
+}
+
+bool permits_clear(ClassKind kind) {
+    return kind == ClassKind::oe_permissive || kind == ClassKind::always_clear_text ||
+           kind == ClassKind::oe_accept_only;
+}
+
 }  // namespace
+
+bool WorkerModel::clear_allowed(const Pair& outbound) const {
+    return permits_clear(realm_.class_of(outbound.destination).kind);
+}
 
 void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
     const auto wrong_owner = [&](const Pair& pair) {
         if (owner_of(pair) != worker)
-            out_.violation("command for " + pair.text() + " went to another worker");
+            violate(Invariant::contract, "command for " + pair.text() + " went to another worker");
     };
     switch (command.kind) {
         case Command::Kind::set_policy: {
             const SetPolicy& set = command.set_policy;
             wrong_owner(set.pair);
             Flow& flow = flows_[set.pair];
+            if (fault_ == Fault::stay_in_hold && flow.state == FlowState::hold) break;
             if (flow.state != FlowState::hold && set.state == FlowState::hold) flow.held_since = now;
             if (set.state != FlowState::hold) flow.held_since = kNever;
-            if (set.state == FlowState::pass && realm_.class_of(set.pair).kind == ClassKind::oe_paranoid)
-                out_.violation("pass for a paranoid pair " + set.pair.text());
+            if (set.state == FlowState::pass && !clear_allowed(set.pair))
+                violate(Invariant::clear, "pass for a pair whose class forbids it, " + set.pair.text());
+            const ClassKind kind = realm_.class_of(set.pair.destination).kind;
+            if (set.state == FlowState::deny && kind == ClassKind::oe_permissive && !may_deny_ &&
+                !denies_permissive(set.reason))
+                violate(Invariant::held, "a pair that may go in the clear is denied, " + set.pair.text() +
+                                             ", " + std::string(keying::reason_text(set.reason)));
             if (set.state == FlowState::encrypt) {
                 const auto it = out_sas_.find({worker, set.outbound.slot});
                 if (it == out_sas_.end() || it->second.ref != set.outbound || it->second.pair != set.pair)
-                    out_.violation("encrypt without an installed outbound SA for " + set.pair.text());
-                if (flow.state != FlowState::encrypt) {
-                    flow.encrypted_since = now;
+                    violate(Invariant::contract,
+                            "encrypt without an installed outbound SA for " + set.pair.text());
+                if (flow.state != FlowState::encrypt)
                     flow.clear_until = now + std::chrono::milliseconds(set.grace_ms);
-                }
-            } else {
-                flow.encrypted_since = kNever;
             }
             flow.state = set.state;
             flow.class_kind = set.class_kind;
@@ -52,9 +76,9 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
             report_.removed = true;
             if (const auto it = flows_.find(pair); it != flows_.end()) {
                 report_.packets = it->second.packets;
-                if (!it->second.held.empty())
-                    out_.violation("held datagrams of " + pair.text() + " died with their entry");
-                flows_.erase(it);
+                if (!it->second.held.empty() && !closing_)
+                    violate(Invariant::held, "held datagrams of " + pair.text() + " died with their entry");
+                if (fault_ != Fault::keep_flows) flows_.erase(it);
             }
             report(worker, report_);
             break;
@@ -62,39 +86,43 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
         case Command::Kind::install_outbound: {
             const InstallOutbound& i = command.install_outbound;
             wrong_owner(i.pair);
-            if (out_sas_.contains({worker, i.ref.slot})) out_.violation("outbound slot is taken");
-            Sa& sa = out_sas_[{worker, i.ref.slot}];
+            if (out_sas_.contains({worker, i.ref.slot}) && fault_ != Fault::keep_outbound)
+                violate(Invariant::contract, "outbound slot is taken");
+            Sa& sa = out_sas_[{worker, i.ref.slot}] = {};
             sa.ref = i.ref, sa.pair = i.pair, sa.local = i.local, sa.remote = i.remote, sa.spi = i.spi,
             sa.key = i.key, sa.limits = i.limits, sa.installed = now;
+            changed_ = true;
             break;
         }
         case Command::Kind::install_inbound: {
             const InstallInbound& i = command.install_inbound;
             wrong_owner(i.pair);
-            if (in_.contains({worker, i.ref.slot})) out_.violation("inbound slot is taken");
+            if (in_.contains({worker, i.ref.slot}) && fault_ != Fault::keep_inbound)
+                violate(Invariant::contract, "inbound slot is taken");
             if (Spi::worker(i.spi) != worker || Spi::slot(i.spi) != i.ref.slot)
-                out_.violation("SPI does not name its worker and slot");
-            Sa& sa = in_[{worker, i.ref.slot}];
+                violate(Invariant::contract, "SPI does not name its worker and slot");
+            Sa& sa = in_[{worker, i.ref.slot}] = {};
             sa.ref = i.ref, sa.pair = i.pair, sa.local = i.local, sa.remote = i.remote, sa.spi = i.spi,
             sa.key = i.key, sa.limits = i.limits, sa.installed = now, sa.first_reported = !i.report_first;
+            if (fault_ == Fault::wrong_key) sa.key.key[0] ^= 1;
+            changed_ = true;
             break;
         }
         case Command::Kind::remove_sa: {
-            auto& table = command.remove_sa.direction == Direction::inbound ? in_ : out_sas_;
+            const bool inbound = command.remove_sa.direction == Direction::inbound;
+            auto& table = inbound ? in_ : out_sas_;
             const auto it = table.find({worker, command.remove_sa.ref.slot});
-            if (it == table.end() || it->second.ref != command.remove_sa.ref) {
-                // A hard expiry has removed it already.
-                break;
-            }
-            if (command.remove_sa.direction == Direction::outbound)
+            if (it == table.end() || it->second.ref != command.remove_sa.ref)
+                break;  // a hard expiry has removed it already
+            if (!inbound)
                 if (const Flow* f = flow(it->second.pair);
                     f != nullptr && f->state == FlowState::encrypt && f->outbound == it->second.ref)
-                    out_.violation("outbound SA removed though its pair uses it: " + it->second.pair.text());
-            table.erase(it);
+                    violate(Invariant::contract,
+                            "outbound SA removed though its pair uses it: " + it->second.pair.text());
+            if (fault_ != (inbound ? Fault::keep_inbound : Fault::keep_outbound)) table.erase(it);
+            changed_ = true;
             break;
         }
-        case Command::Kind::set_path_mtu:
-            break;  // datagrams of the model have no size
         case Command::Kind::query_use: {
             UseReport r;
             r.pair = command.query_use.pair;
@@ -109,6 +137,7 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
             report(worker, r);
             break;
         }
+        case Command::Kind::set_path_mtu:  // datagrams of the model have no size
         case Command::Kind::neighbour_changed:
         case Command::Kind::snapshot:
         case Command::Kind::measure_stages:
@@ -124,13 +153,13 @@ void WorkerModel::miss(const Pair& pair, Flow& flow, bool repeated, Time now) {
     flow.asked = now;
     Miss m;
     m.pair = pair;
-    m.class_kind = realm_.class_of(pair).kind;
+    m.class_kind = realm_.class_of(pair.destination).kind;
     m.repeated = repeated;
     report(owner_of(pair), m);
 }
 
 void WorkerModel::from_inside(const Pair& pair, std::uint64_t datagram, Time now) {
-    const ClassKind kind = realm_.class_of(pair).kind;
+    const ClassKind kind = realm_.class_of(pair.destination).kind;
     auto it = flows_.find(pair);
     if (it == flows_.end()) {
         if (kind == ClassKind::deny || kind == ClassKind::none) return;
@@ -161,14 +190,14 @@ void WorkerModel::from_inside(const Pair& pair, std::uint64_t datagram, Time now
 }
 
 void WorkerModel::forward(const Pair& pair, Flow& flow, std::uint64_t datagram, Time now) {
-    if (flow.state == FlowState::pass) {
+    if (flow.state == FlowState::pass || fault_ == Fault::leak) {
         out_.send(Clear{pair, datagram});
         return;
     }
     if (flow.state != FlowState::encrypt) return;  // deny
     const auto it = out_sas_.find({owner_of(pair), flow.outbound.slot});
     if (it == out_sas_.end() || it->second.ref != flow.outbound) {
-        out_.violation("datagram of an encrypted pair has no SA: " + pair.text());
+        violate(Invariant::contract, "datagram of an encrypted pair has no SA: " + pair.text());
         return;
     }
     Sa& sa = it->second;
@@ -176,26 +205,41 @@ void WorkerModel::forward(const Pair& pair, Flow& flow, std::uint64_t datagram, 
     out_.send(Esp{sa.local, sa.remote, sa.spi, sa.key, ++sa.sequence, pair, datagram});
 }
 
+/// What was held gets its answer now, first before last; the wire is watched meanwhile.
 void WorkerModel::release(const Pair& pair, Flow& flow, Time now) {
-    const std::vector<std::uint64_t> held = std::move(flow.held);
+    std::vector<std::uint64_t> held = std::move(flow.held);
     flow.held.clear();
-    for (std::uint64_t datagram : held) forward(pair, flow, datagram, now);
+    if (held.empty()) return;
+    const std::vector<std::uint64_t> due =
+        flow.state == FlowState::deny ? std::vector<std::uint64_t>{} : held;
+    std::vector<std::uint64_t> sent;
+    const auto send = out_.send;
+    out_.send = [&](Packet packet) {
+        if (const auto* clear = std::get_if<Clear>(&packet)) sent.push_back(clear->datagram);
+        if (const auto* esp = std::get_if<Esp>(&packet)) sent.push_back(esp->datagram);
+        send(std::move(packet));
+    };
+    if (fault_ == Fault::swap_held) std::swap(held.front(), held.back());
+    if (fault_ != Fault::lose_held)
+        for (std::uint64_t datagram : held) forward(pair, flow, datagram, now);
+    out_.send = send;
+    if (sent != due && fault_ != Fault::leak)
+        violate(Invariant::held, "held datagrams of " + pair.text() + " did not all leave in their order");
 }
 
 void WorkerModel::from_outside(const Clear& packet, Time now) {
     const Pair pair = packet.pair.reversed();
     const auto it = flows_.find(pair);
-    const ClassKind kind = realm_.class_of(pair).kind;
     if (it != flows_.end() && it->second.state == FlowState::encrypt && now >= it->second.clear_until) {
         ClearText event;
         event.pair = pair;
         report(owner_of(pair), event);
         return;
     }
-    const bool allowed = it != flows_.end() && it->second.state == FlowState::deny
-                             ? false
-                             : kind == ClassKind::oe_permissive || kind == ClassKind::always_clear_text;
-    if (allowed) out_.deliver(packet.pair, packet.datagram, false);
+    if (it != flows_.end() && it->second.state == FlowState::deny) return;
+    if (!clear_allowed(pair)) return;
+    if (it != flows_.end() && it->second.state == FlowState::pass) it->second.used = now;
+    out_.deliver(packet.pair, packet.datagram, false);
 }
 
 void WorkerModel::from_outside(const Esp& packet, Time now) {
@@ -210,12 +254,12 @@ void WorkerModel::from_outside(const Esp& packet, Time now) {
         return;
     }
     Sa& sa = it->second;
-    if (!same_key(sa.key, packet.key)) {
-        out_.violation("the two ends of an SA have different keys: " + packet.pair.text());
+    if (packet.forged || !same_key(sa.key, packet.key)) {
+        ++bad_icv_;
         return;
     }
     if (sa.pair != packet.pair) {
-        out_.violation("an SA carries another pair than its own: " + packet.pair.text());
+        violate(Invariant::contract, "an SA carries another pair than its own: " + packet.pair.text());
         return;
     }
     if (!sa.seen.insert(packet.sequence).second) return;  // replayed
@@ -239,10 +283,10 @@ void WorkerModel::on_timer(Time now) {
                                                              f->second.outbound == sa.ref) {
                         f->second.state = FlowState::hold;  // §3.1.5
                         f->second.held_since = now;
-                        f->second.encrypted_since = kNever;
                     }
                 report(it->first.first, SaExpired{sa.pair, sa.ref, direction, true});
                 it = table->erase(it);
+                changed_ = true;
                 continue;
             }
             if (!sa.soft && sa.limits.soft_ns != 0 && now - sa.installed >= Duration(sa.limits.soft_ns)) {
@@ -270,15 +314,34 @@ Time WorkerModel::next_deadline() const {
     return next;
 }
 
-void WorkerModel::check(Time now, bool commands_under_way) const {
-    for (const auto& [pair, flow] : flows_)
-        if (flow.held_since != kNever && now - flow.held_since > config_.timers.hold + 5s &&
-            !flow.held.empty())
-            out_.violation("held beyond the bound: " + pair.text());
+void WorkerModel::count_sas(bool commands_under_way, Time now) {
+    std::map<std::pair<Pair, Address>, unsigned> num_inbound;
+    for (const auto& [key, sa] : in_) ++num_inbound[{sa.pair.reversed(), sa.remote}];
+    std::erase_if(rivals_, [&](const auto& r) {
+        const auto it = num_inbound.find(r.first);
+        return it == num_inbound.end() || it->second < 2;
+    });
+    for (const auto& [with, num] : num_inbound)
+        if (num > 1) rivals_.emplace(with, now);
     if (commands_under_way) return;
     std::map<Pair, unsigned> num_outbound;
     for (const auto& [key, sa] : out_sas_)
-        if (++num_outbound[sa.pair] > 1) out_.violation("two outbound SAs for " + sa.pair.text());
+        if (++num_outbound[sa.pair] > 1)
+            violate(Invariant::one_outbound, "two outbound SAs for " + sa.pair.text());
+    changed_ = false;
+}
+
+void WorkerModel::check(Time now, bool commands_under_way, Time calm_since) {
+    for (const auto& [pair, flow] : flows_)
+        if (flow.held_since != kNever && now - flow.held_since > config_.timers.hold + kHoldSlack &&
+            !flow.held.empty())
+            violate(Invariant::hold_bound, "held beyond the bound: " + pair.text());
+    if (changed_) count_sas(commands_under_way, now);
+    for (const auto& [with, since] : rivals_)
+        if (now - std::max(since, calm_since) >
+            config_.timers.old_inbound + config_.ike.child_lifetime + kSettleSlack)
+            violate(Invariant::settled, "several inbound SAs with " + with.second.text() + " for " +
+                                            with.first.text() + " for too long");
 }
 
 const WorkerModel::Sa* WorkerModel::outbound(const Pair& pair) const {

@@ -1,6 +1,7 @@
 // A model of the workers of one gateway: the SPD cache of OE draft §3.1 with hold,
 // first and last, SAs with their limits, and the events that control gets. It checks
 // what a worker could not: that no command asks for what the specification forbids.
+// With a Fault it is a broken worker, for the tests of the invariants.
 #pragma once
 
 #include <deque>
@@ -13,6 +14,7 @@
 
 #include "contract/command.hpp"
 #include "contract/event.hpp"
+#include "invariant.hpp"
 #include "keying/realm.hpp"
 #include "net/owner.hpp"
 #include "packet.hpp"
@@ -25,11 +27,16 @@ class WorkerModel {
         std::function<void(const Event&)> event;
         std::function<void(Packet)> send;
         std::function<void(const Pair&, std::uint64_t datagram, bool encrypted)> deliver;
-        std::function<void(const std::string&)> violation;
+        std::function<void(Invariant, const std::string&)> violation;
     };
     WorkerModel(const config::Config& config, const keying::Realm& realm, const OwnerSeed& seed,
-                unsigned num_workers, Out out)
-        : config_(config), realm_(realm), seed_(seed), num_workers_(num_workers), out_(std::move(out)) {}
+                unsigned num_workers, Out out, Fault fault = Fault::none)
+        : config_(config),
+          realm_(realm),
+          seed_(seed),
+          num_workers_(num_workers),
+          out_(std::move(out)),
+          fault_(fault) {}
 
     void apply(unsigned worker, const Command& command, Time now);
     /// A host behind us sends a datagram that is routed outside.
@@ -38,8 +45,13 @@ class WorkerModel {
     void from_outside(const Esp& packet, Time now);
     void on_timer(Time now);
     Time next_deadline() const;
-    /// Invariants that hold when no command is under way.
-    void check(Time now, bool commands_under_way) const;
+    /// After every event. commands_under_way: control has said more than is obeyed yet.
+    /// calm_since: nobody has been losing or cutting anything for so long.
+    void check(Time now, bool commands_under_way, Time calm_since);
+    /// DNS has been bogus, or a record broken: a permissive pair may be denied.
+    void may_deny_permissive() { may_deny_ = true; }
+    /// Orderly shutdown: what is held then has nowhere to go.
+    void closing() { closing_ = true; }
 
     struct Flow {
         FlowState state = FlowState::none;
@@ -51,7 +63,6 @@ class WorkerModel {
         Time asked = kNever;
         Time used = kNever;
         Time clear_until;  // grace for clear text of a fresh tunnel
-        Time encrypted_since = kNever;
         std::uint64_t packets = 0;
     };
     struct Sa {
@@ -76,7 +87,9 @@ class WorkerModel {
     /// The live inbound SA with this SPI.
     const Sa* inbound(std::uint32_t spi) const;
     std::size_t num_sas() const { return in_.size() + out_sas_.size(); }
-    std::uint64_t num_flows() const { return flows_.size(); }
+    std::size_t num_flows() const { return flows_.size(); }
+    const std::map<Pair, Flow>& flows() const { return flows_; }
+    std::uint64_t bad_icv() const { return bad_icv_; }
 
   private:
     unsigned owner_of(const Pair& pair) const {
@@ -84,7 +97,10 @@ class WorkerModel {
     }
     void forward(const Pair& pair, Flow& flow, std::uint64_t datagram, Time now);
     void release(const Pair& pair, Flow& flow, Time now);
+    bool clear_allowed(const Pair& outbound) const;
     void miss(const Pair& pair, Flow& flow, bool repeated, Time now);
+    void violate(Invariant i, const std::string& what) const { out_.violation(i, what); }
+    void count_sas(bool commands_under_way, Time now);
     template <class E>
     void report(unsigned worker, const E& e) {
         Event event(e);
@@ -97,7 +113,13 @@ class WorkerModel {
     OwnerSeed seed_;
     unsigned num_workers_;
     Out out_;
-    using Key = std::pair<unsigned, std::uint32_t>;  // worker, slot
+    Fault fault_;
+    bool may_deny_ = false;
+    bool closing_ = false;
+    bool changed_ = true;  // SAs since the last check
+    std::uint64_t bad_icv_ = 0;
+    std::map<std::pair<Pair, Address>, Time> rivals_;  // several inbound SAs with one gateway, since when
+    using Key = std::pair<unsigned, std::uint32_t>;    // worker, slot
     std::map<Pair, Flow> flows_;
     std::map<Key, Sa> in_;
     std::map<Key, Sa> out_sas_;

@@ -1,110 +1,57 @@
 // The virtual world: who hears what, and when.
 #include "world.hpp"
 
+#include <algorithm>
 #include <cstdio>
+
+#include "node.hpp"
 
 namespace oegate::sim {
 namespace {
 
-config::Config make_config(unsigned side) {
-    config::Config c;
-    c.name = side == 0 ? "sg-a" : "sg-b";
-    const auto s = static_cast<std::uint8_t>(side + 1);
-    c.interfaces.resize(2);
-    c.interfaces[0].name = "inside";
-    c.interfaces[0].role = InterfaceRole::inside;
-    c.interfaces[0].addresses = {{Address::ipv4(192, s, 0, 1), Prefix(Address::ipv4(192, s, 0, 0), 24)}};
-    c.interfaces[1].name = "outside";
-    c.interfaces[1].role = InterfaceRole::outside;
-    c.interfaces[1].addresses = {{World::gateway_address(side), Prefix(Address::ipv4(192, s, 1, 0), 24)}};
-    c.interfaces[0].addresses.push_back(
-        {World::address6(side, 0, 1), Prefix(World::address6(side, 0, 0), 64)});
-    c.interfaces[1].addresses.push_back(
-        {World::gateway_address6(side), Prefix(World::address6(side, 1, 0), 64)});
-    c.routes = {{Prefix(Address::ipv4(0), 0), Address::ipv4(192, s, 1, 1)},
-                {Prefix(Address{}, 0), World::address6(side, 1, 1)}};
-    c.classes = {{ClassKind::oe_permissive, {Prefix(Address::ipv4(0), 0), Prefix(Address{}, 0)}}};
-    c.dns.resolvers = {{Address::ipv4(10, 53, 0, 1), 53, true}};
-    c.dataplane.lcores = {1, 2};
-    // The minutes and hours of the defaults, so that a run sees all of them end.
-    c.ike.groups = {config::DhGroup::curve25519};
-    c.ike.child_lifetime = 90s;
-    c.timers.short_failure = 40s;
-    c.timers.normal_failure = 60s;
-    c.timers.dns_failure = 30s;
-    c.timers.liveness = 10s;
-    c.timers.look_again_first = 30s;
-    c.timers.look_again = 60s;
-    return c;
-}
+constexpr std::size_t kHeard = 64;  // what an attacker remembers
 
 }  // namespace
 
-struct World::Node {
-    /// Real mathematics, done at once; what follows from it comes a little later.
-    class Pool final : public ike::CryptoPool {
-      public:
-        Pool(World& world, unsigned i) : world_(world), i_(i) {}
-        void submit(ike::Job job) override {
-            job.work();
-            world_.clock.in(world_.some(1ms, 5ms),
-                            [this, done = std::move(job.done), life = world_.nodes_[i_]->life] {
-                                if (world_.nodes_[i_]->life != life) return;
-                                done(world_.clock.now());
-                                world_.drain(i_);
-                            });
-        }
+void World::Node::Pool::submit(ike::Job job) {
+    job.work();
+    world_.clock.in(world_.some(1ms, 5ms),
+                    [this, done = std::move(job.done), life = world_.nodes_[i_]->life] {
+                        if (world_.nodes_[i_]->life != life) return;
+                        done(world_.clock.now());
+                        world_.drain(i_);
+                    });
+}
 
-      private:
-        World& world_;
-        unsigned i_;
-    };
-
-    Node(World& world, unsigned i) : config(make_config(i)), pool(world, i) {}
-
-    config::Config config;
-    Pool pool;
-    unsigned life = 0;  // counts crashes
-    OwnerSeed seed;
-    std::unique_ptr<keying::Realm> realm;
-    std::unique_ptr<SeededRandom> random;
-    std::unique_ptr<WorkerModel> worker;
-    std::unique_ptr<gateway::Gateway> gateway;
-    std::array<std::uint64_t, 2> commands_under_way{};
-    std::array<Time, 2> ring_free{};  // commands and events keep their order
-    std::array<Time, 2> event_free{};
-    Time armed = kNever;
-};
-
-World::World(std::uint64_t seed, const std::array<ike::PrivateKey, 2>& keys, bool verbose)
-    : random(seed), keys_(keys), verbose_(verbose) {
-    for (unsigned i = 0; i < 2; ++i) nodes_[i] = std::make_unique<Node>(*this, i);
+World::World(std::uint64_t seed, std::span<const ike::PrivateKey> keys, bool verbose,
+             std::vector<unsigned> sites)
+    : random(seed), keys_(keys), verbose_(verbose), sites_(std::move(sites)) {
+    for (unsigned i = 0; i < sites_.size(); ++i) {
+        const unsigned site = sites_[i];
+        unsigned nth = 0;
+        for (unsigned j = 0; j < i; ++j) nth += sites_[j] == site ? 1 : 0;
+        nodes_.push_back(std::make_unique<Node>(*this, i, make_config(i, site, nth)));
+        if (nth == 0) routes_[site] = {i, i};
+    }
+    cut_.assign(nodes_.size(), std::vector<char>(nodes_.size(), 0));
+    dns_cut_.assign(nodes_.size(), 0);
 }
 World::~World() = default;
 
-Address World::host(unsigned side, unsigned n) {
-    return Address::ipv4(192, static_cast<std::uint8_t>(side + 1), 0, static_cast<std::uint8_t>(65 + n));
-}
-Address World::gateway_address(unsigned side) {
-    return Address::ipv4(192, static_cast<std::uint8_t>(side + 1), 1,
-                         static_cast<std::uint8_t>(side == 0 ? 5 : 7));
-}
-Address World::address6(unsigned side, unsigned net, unsigned n) {
-    return Address::parse("2001:db8:" + std::to_string(side + 1) + ":" + std::to_string(net) +
-                          "::" + std::to_string(n))
-        .value();
-}
-Address World::gateway_address6(unsigned side) {
-    return address6(side, 1, side == 0 ? 5 : 7);
-}
 config::Config& World::config(unsigned i) {
-    return nodes_[i]->config;
+    return nodes_.at(i)->config;
 }
 gateway::Gateway& World::gateway(unsigned i) {
-    return *nodes_[i]->gateway;
+    return *nodes_.at(i)->gateway;
 }
 WorkerModel& World::worker(unsigned i) {
-    return *nodes_[i]->worker;
+    return *nodes_.at(i)->worker;
+}
+bool World::is_up(unsigned i) const {
+    return nodes_.at(i)->up;
+}
+void World::set_fault(unsigned i, Fault fault) {
+    nodes_.at(i)->fault = fault;
 }
 
 Duration World::some(Duration least, Duration most) {
@@ -112,21 +59,44 @@ Duration World::some(Duration least, Duration most) {
     return least + Duration(span == 0 ? 0 : random.below(span + 1));
 }
 
-void World::start() {
-    for (unsigned i = 0; i < 2; ++i) {
-        zone.delegate(gateway_address(i), gateway_address(i), keys_[i].public_key());
-        for (unsigned n = 0; n < 4; ++n) zone.delegate(host(i, n), gateway_address(i), keys_[i].public_key());
-        zone.delegate(gateway_address6(i), gateway_address6(i), keys_[i].public_key());
-        zone.delegate(address6(i, 0, 65), gateway_address6(i), keys_[i].public_key());
-        crash(i);
+void World::start(bool delegate) {
+    for (unsigned i = 0; i < nodes_.size(); ++i) {
+        if (delegate) {
+            const PublicKey& key = keys_[i].public_key();
+            zone.delegate(gateway_address(i), gateway_address(i), key);
+            for (unsigned n = 0; n < 4; ++n) zone.delegate(host(sites_[i], n), gateway_address(i), key);
+            zone.delegate(gateway_address6(i), gateway_address6(i), key);
+            zone.delegate(address6(sites_[i], 0, 65), gateway_address6(i), key);
+        }
+        begin(i);
     }
 }
 
-void World::crash(unsigned i) {
-    Node& n = *nodes_[i];
+void World::stop(unsigned i) {
+    Node& n = *nodes_.at(i);
     ++n.life;
+    n.up = false;
     n.gateway.reset();
+    n.worker.reset();
     n.commands_under_way = {};
+    if (verbose_) tell(n.config.name + " is gone");
+}
+
+void World::crash(unsigned i) {
+    stop(i);
+    begin(i);
+}
+
+void World::shutdown(unsigned i) {
+    if (verbose_) tell(config(i).name + " is shut down");
+    worker(i).closing();
+    gateway(i).shutdown(clock.now());
+    drain(i);
+}
+
+void World::begin(unsigned i) {
+    Node& n = *nodes_.at(i);
+    ++n.life;
     n.seed = {random.u64(), random.u64()};
     n.random = std::make_unique<SeededRandom>(random.u64());
     n.realm = std::make_unique<keying::Realm>(n.config);
@@ -144,26 +114,27 @@ void World::crash(unsigned i) {
     out.send = [this, i](Packet packet) { put_on_wire(i, std::move(packet)); };
     out.deliver = [this](const Pair& pair, std::uint64_t datagram, bool encrypted) {
         delivered_.push_back({pair, datagram, encrypted, clock.now()});
+        fates_.emplace(datagram, encrypted);
     };
-    out.violation = [this, i](const std::string& what) { violate(i, what); };
-    n.worker = std::make_unique<WorkerModel>(n.config, *n.realm, n.seed, 2, std::move(out));
+    out.violation = [this, i](Invariant invariant, const std::string& what) {
+        violate(invariant, nodes_[i]->config.name + ": " + what);
+    };
+    n.worker = std::make_unique<WorkerModel>(n.config, *n.realm, n.seed, 2, std::move(out), n.fault);
     gateway::Options options;
     options.seed = n.seed;
     options.num_workers = 2;
     n.gateway = std::make_unique<gateway::Gateway>(n.config, keys_[i], *n.random, n.pool, options);
     n.armed = kNever;
-    if (verbose_)
-        std::printf("%9.3f %s begins\n", std::chrono::duration<double>(clock.now() - Time{1h}).count(),
-                    n.config.name.c_str());
+    n.up = true;
+    if (verbose_) tell(n.config.name + " begins");
 }
 
 void World::drain(unsigned i) {
     Node& n = *nodes_[i];
+    n.touched = true;
     const unsigned life = n.life;
     while (auto record = n.gateway->next_log())
-        if (verbose_)
-            std::printf("%9.3f %s %s\n", std::chrono::duration<double>(clock.now() - Time{1h}).count(),
-                        n.config.name.c_str(), record->text.c_str());
+        if (verbose_) tell(n.config.name + " " + record->text);
     while (auto command = n.gateway->next_command()) {
         ++n.commands_under_way[command->worker];
         Time& free = n.ring_free[command->worker];
@@ -178,18 +149,29 @@ void World::drain(unsigned i) {
         });
     }
     while (auto datagram = n.gateway->next_datagram()) put_on_wire(i, std::move(*datagram));
-    while (auto action = n.gateway->next_dns()) {
-        const auto* query = std::get_if<discovery::SendQuery>(&*action);
-        if (query == nullptr) continue;  // a closed socket hears nothing; its query knows no answer any more
-        if (chance(weather.dns_loss_percent)) continue;
-        clock.in(some(1ms, weather.dns_delay_most),
-                 [this, i, life, id = query->query, m = zone.answer(query->message)] {
-                     if (nodes_[i]->life != life) return;
-                     nodes_[i]->gateway->on_dns(id, m, clock.now());
-                     drain(i);
-                 });
-    }
+    while (auto action = n.gateway->next_dns())
+        // A closed socket hears nothing; its query knows no answer any more.
+        if (const auto* query = std::get_if<discovery::SendQuery>(&*action)) ask_dns(i, *query);
     arm(i);
+}
+
+void World::ask_dns(unsigned i, const discovery::SendQuery& query) {
+    const auto answer_at = [this, i, life = nodes_[i]->life, id = query.query](Duration delay, Bytes m) {
+        clock.in(delay, [this, i, life, id, m = std::move(m)] {
+            if (nodes_[i]->life != life) return;
+            nodes_[i]->gateway->on_dns(id, m, clock.now());
+            drain(i);
+        });
+    };
+    if (chance(forged_dns_percent)) {  // who guesses does not know the ID
+        Bytes forged = zone.answer(query.message);
+        if (forged.size() > 2) {
+            forged[0] ^= static_cast<std::uint8_t>(1 + random.below(255));
+            answer_at(some(0ns, 1ms), std::move(forged));
+        }
+    }
+    if (dns_cut_[i] || chance(weather.dns_loss_percent)) return;
+    answer_at(some(1ms, weather.dns_delay_most), zone.answer(query.message));
 }
 
 void World::arm(unsigned i) {
@@ -207,27 +189,68 @@ void World::arm(unsigned i) {
     });
 }
 
+void World::check_clear(unsigned from, const Pair& pair) {
+    Node& n = *nodes_[from];
+    const ClassKind kind = n.realm->class_of(pair.destination).kind;
+    if (kind != ClassKind::oe_permissive && kind != ClassKind::always_clear_text &&
+        kind != ClassKind::oe_accept_only)
+        violate(Invariant::clear, n.config.name + ": clear text of a pair whose class is " +
+                                      std::string(to_text(kind)) + ", " + pair.text());
+    if (!n.idle_rings()) return;  // the worker has not heard yet
+    const auto explained = n.gateway->explain(pair, clock.now());
+    if (explained.tunnel && explained.tunnel->in_use)
+        violate(Invariant::clear, n.config.name + ": clear text of a keyed pair " + pair.text());
+}
+
+std::optional<unsigned> World::destination_of(unsigned from, const Packet& packet) {
+    std::optional<unsigned> to;
+    if (const auto* clear = std::get_if<Clear>(&packet)) {
+        const auto site = site_of(clear->pair.destination);
+        if (site && routes_.contains(*site)) to = routes_.at(*site).entry;
+    } else if (const auto* esp = std::get_if<Esp>(&packet)) {
+        to = gateway_at(esp->remote);
+    } else {
+        to = gateway_at(std::get<ike::SendDatagram>(packet).remote.address);
+    }
+    if (to && cut_[from][*to]) return std::nullopt;
+    return to;
+}
+
 void World::put_on_wire(unsigned from, Packet packet) {
     if (const auto* clear = std::get_if<Clear>(&packet)) {
         ++clear_on_wire_;
-        const ClassKind kind = nodes_[from]->realm->class_of(clear->pair).kind;
-        if (kind != ClassKind::oe_permissive)
-            violate(from, "clear text of a paranoid pair " + clear->pair.text());
-        const auto explained = nodes_[from]->gateway->explain(clear->pair, clock.now());
-        if (explained.tunnel && explained.tunnel->in_use &&
-            nodes_[from]->commands_under_way == std::array<std::uint64_t, 2>{})
-            violate(from, "clear text of a keyed pair " + clear->pair.text());
-    } else if (std::holds_alternative<Esp>(packet)) {
+        check_clear(from, clear->pair);
+        const auto site = site_of(clear->pair.destination);
+        if (!site || !routes_.contains(*site)) {  // a host of the Internet, behind no gateway
+            delivered_.push_back({clear->pair, clear->datagram, false, clock.now()});
+            fates_.emplace(clear->datagram, false);
+            return;
+        }
+    } else if (const auto* esp = std::get_if<Esp>(&packet)) {
         ++esp_on_wire_;
+        heard_esp_.push_back(*esp);
+        if (heard_esp_.size() > kHeard) heard_esp_.pop_front();
+    } else {
+        ++ike_on_wire_;
+        heard_.push_back(std::get<ike::SendDatagram>(packet));
+        if (heard_.size() > kHeard) heard_.pop_front();
     }
-    const unsigned to = 1 - from;
-    const unsigned copies = chance(weather.loss_percent) ? 0 : chance(weather.double_percent) ? 2 : 1;
+    const auto to = destination_of(from, packet);
+    const unsigned copies = !to || chance(weather.loss_percent) ? 0 : chance(weather.double_percent) ? 2 : 1;
+    if (verbose_)
+        if (const auto* ike = std::get_if<ike::SendDatagram>(&packet))
+            tell(nodes_[from]->config.name + " -> " + ike->remote.address.text() + " " +
+                 ike_line(ike->payload) +
+                 (copies == 0   ? " (lost)"
+                  : copies == 2 ? " (doubled)"
+                                : ""));
     for (unsigned c = 0; c < copies; ++c)
-        clock.in(some(weather.delay_least, weather.delay_most), [this, to, packet] { arrive(to, packet); });
+        clock.in(some(weather.delay_least, weather.delay_most), [this, to, packet] { arrive(*to, packet); });
 }
 
 void World::arrive(unsigned to, const Packet& packet) {
     Node& n = *nodes_[to];
+    if (!n.up) return;
     if (const auto* clear = std::get_if<Clear>(&packet)) n.worker->from_outside(*clear, clock.now());
     if (const auto* esp = std::get_if<Esp>(&packet)) n.worker->from_outside(*esp, clock.now());
     if (const auto* ike = std::get_if<ike::SendDatagram>(&packet))
@@ -236,59 +259,70 @@ void World::arrive(unsigned to, const Packet& packet) {
     drain(to);
 }
 
-std::uint64_t World::send(unsigned side, const Pair& pair) {
+void World::inject(const ike::SendDatagram& from_remote) {
+    if (const auto to = gateway_at(from_remote.remote.address)) inject(Packet(from_remote), *to);
+}
+void World::inject(const Packet& packet, unsigned to) {
+    clock.in(some(1us, 1ms), [this, packet, to] { arrive(to, packet); });
+}
+void World::inject(const Event& event, unsigned to) {
+    if (!nodes_.at(to)->up) return;
+    nodes_[to]->gateway->on_event(event, clock.now());
+    drain(to);
+}
+
+std::uint64_t World::send(unsigned i, const Pair& pair) {
     const std::uint64_t datagram = next_datagram_++;
-    nodes_[side]->worker->from_inside(pair, datagram, clock.now());
-    drain(side);
+    if (!nodes_.at(i)->up) return datagram;
+    nodes_[i]->worker->from_inside(pair, datagram, clock.now());
+    drain(i);
     return datagram;
+}
+
+std::uint64_t World::send_from_site(const Pair& pair) {
+    const auto site = site_of(pair.source);
+    return site ? send(routes_.at(*site).exit, pair) : 0;
 }
 
 void World::run(Duration d) {
     clock.run_until(clock.now() + d, [this] { check(); });
 }
 
+void World::heal() {
+    weather.loss_percent = weather.double_percent = weather.dns_loss_percent = 0;
+    weather.delay_most = std::min(weather.delay_most, Duration(50ms));
+    weather.dns_delay_most = std::min(weather.dns_delay_most, Duration(50ms));
+    forged_dns_percent = 0;
+    for (auto& row : cut_) std::ranges::fill(row, 0);
+    std::ranges::fill(dns_cut_, 0);
+    zone.mood = Zone::Mood::signed_;
+    calm_since_ = clock.now();
+    if (verbose_) tell("the network heals");
+}
+
 void World::check() {
-    for (unsigned i = 0; i < 2; ++i) {
-        const Node& n = *nodes_[i];
-        n.worker->check(clock.now(), n.commands_under_way[0] + n.commands_under_way[1] > 0);
+    if (weather.loss_percent != 0) calm_since_ = clock.now();
+    for (const auto& row : cut_)
+        if (std::ranges::find(row, 1) != row.end()) calm_since_ = clock.now();
+    if (zone.tampered())
+        for (const auto& node : nodes_)
+            if (node->up) node->worker->may_deny_permissive();
+    for (const auto& node : nodes_) {
+        if (!node->touched || !node->up) continue;
+        node->touched = false;
+        node->worker->check(clock.now(), !node->idle_rings(), calm_since_);
     }
 }
 
-void World::violate(unsigned i, const std::string& what) {
+void World::tell(const std::string& line) const {
+    std::printf("%9.3f %s\n", std::chrono::duration<double>(clock.now() - Time{1h}).count(), line.c_str());
+}
+
+void World::violate(Invariant invariant, const std::string& what) {
     char text[32];
     std::snprintf(text, sizeof text, "%.3f ", std::chrono::duration<double>(clock.now() - Time{1h}).count());
-    if (violations_.size() < 20) violations_.push_back(text + nodes_[i]->config.name + ": " + what);
-    if (verbose_) std::printf("VIOLATION %s\n", violations_.back().c_str());
-}
-
-bool World::was_delivered(std::uint64_t datagram, bool* encrypted) const {
-    for (const Delivery& d : delivered_)
-        if (d.datagram == datagram) {
-            if (encrypted != nullptr) *encrypted = d.encrypted;
-            return true;
-        }
-    return false;
-}
-
-bool World::agreed(const Pair& pair_of_0) {
-    const auto one_way = [](const WorkerModel& from, const WorkerModel& to, const Pair& pair) {
-        const WorkerModel::Sa* out = from.outbound(pair);
-        const WorkerModel::Sa* in = out == nullptr ? nullptr : to.inbound(out->spi);
-        return in != nullptr && in->pair == pair && same_key(in->key, out->key);
-    };
-    return one_way(worker(0), worker(1), pair_of_0) && one_way(worker(1), worker(0), pair_of_0.reversed());
-}
-
-std::string World::describe(const Pair& pair_of_0) {
-    std::string text;
-    for (unsigned i = 0; i < 2; ++i) {
-        const Pair pair = i == 0 ? pair_of_0 : pair_of_0.reversed();
-        const gateway::ExplainView v = gateway(i).explain(pair, clock.now());
-        const WorkerModel::Flow* f = worker(i).flow(pair);
-        text += "  " + config(i).name + ": " + pair.text() + " keying " + v.state + " (" + v.reason +
-                "), worker " + std::string(f == nullptr ? "none" : to_text(f->state)) + "\n";
-    }
-    return text;
+    if (violations_.size() < 20) violations_.push_back(text + std::string(to_text(invariant)) + ": " + what);
+    if (verbose_) tell("BROKEN " + std::string(to_text(invariant)) + ": " + what);
 }
 
 }  // namespace oegate::sim

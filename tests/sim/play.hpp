@@ -1,0 +1,27 @@
+// One seed's run: its plan (who is where, which classes, what DNS says, what goes wrong
+// and when), its traffic, and the judgement at the end.
+#pragma once
+
+#include "world.hpp"
+
+namespace oegate::sim {
+
+struct Tally {
+    std::uint64_t runs = 0, failed = 0, events = 0, clear = 0, esp = 0, ike = 0, delivered = 0, crossed = 0,
+                  rekeys = 0, crashes = 0, shutdowns = 0, deaths = 0, partitions = 0, forged = 0,
+                  gateways = 0, second = 0, encrypted_pairs = 0, clear_pairs = 0, silent_pairs = 0;
+    void add(const Tally& other);
+};
+
+/// What must come of a pair when nothing has been going wrong for a while.
+enum class Outcome : std::uint8_t { encrypted, clear, nothing };
+
+/// here, there: the classes that either side has for the other. published: both hosts
+/// are delegated to their gateways, securely.
+Outcome expected(ClassKind here, ClassKind there, bool published);
+
+/// The broken invariants; empty: none.
+std::vector<std::string> play(std::uint64_t seed, std::span<const ike::PrivateKey> keys, bool verbose,
+                              Tally& tally);
+
+}  // namespace oegate::sim
