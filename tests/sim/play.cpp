@@ -430,7 +430,8 @@ std::vector<std::string> Play::run() {
     make_trouble();
     for (const Talk& t : talks_) say("pair " + t.pair.text());
     world_.clock.at(heal_, [this] {
-        std::erase_if(world_.zone.moods, [](const auto& m) { return m.second != Zone::Mood::unsigned_; });
+        world_.zone.moods.clear();
+        for (unsigned s = 0; s < sites_.size(); ++s) publish(s);
         world_.heal();
     });
     world_.run(end_ - begin_);
