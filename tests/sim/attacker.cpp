@@ -183,4 +183,24 @@ Bytes init_request(SeededRandom& random) {
     return std::move(out).take();
 }
 
+Bytes with_cookie(ByteView request, ByteView answer) {
+    Reader in(answer);
+    in.skip(16);
+    const auto first = static_cast<PayloadType>(in.u8());
+    in.skip(11);
+    in.skip(2);
+    const std::uint16_t len = in.u16();
+    in.skip(2);
+    const auto type = static_cast<NotifyType>(in.u16());
+    if (!in.ok() || first != PayloadType::notify || type != NotifyType::cookie || len < 8) return {};
+    const ByteView cookie = in.take(len - 8u);
+    if (!in.ok() || request.size() < ike::wire::kHeaderLen) return {};
+    Writer out;  // RFC 7296 §2.6: the cookie comes first, all else is unchanged
+    out.put(request.subspan(0, 16)).u8(static_cast<std::uint8_t>(PayloadType::notify));
+    out.put(request.subspan(17, 7)).u32(static_cast<std::uint32_t>(request.size() + len));
+    out.u8(request[16]).u8(0).u16(len).u8(0).u8(0).u16(static_cast<std::uint16_t>(type)).put(cookie);
+    out.put(request.subspan(ike::wire::kHeaderLen));
+    return std::move(out).take();
+}
+
 }  // namespace oegate::sim

@@ -33,5 +33,7 @@ class Attacker {
 /// A well-formed IKE_SA_INIT request with a key exchange value that is no secret of
 /// anybody; another initiator SPI each time.
 Bytes init_request(SeededRandom& random);
+/// The same request once more, with the cookie of this answer; empty: it holds none.
+Bytes with_cookie(ByteView request, ByteView answer);
 
 }  // namespace oegate::sim

@@ -33,6 +33,17 @@ bool WorkerModel::clear_allowed(const Pair& outbound) const {
     return permits_clear(realm_.class_of(outbound.destination).kind);
 }
 
+void WorkerModel::set_state(const Pair& pair, Flow& flow, FlowState state, Time now) {
+    if (state == FlowState::hold) {
+        if (flow.state != FlowState::hold) flow.held_since = now;
+        holding_.insert(pair);
+    } else {
+        flow.held_since = kNever;
+        holding_.erase(pair);
+    }
+    flow.state = state;
+}
+
 void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
     const auto wrong_owner = [&](const Pair& pair) {
         if (owner_of(pair) != worker)
@@ -44,8 +55,6 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
             wrong_owner(set.pair);
             Flow& flow = flows_[set.pair];
             if (fault_ == Fault::stay_in_hold && flow.state == FlowState::hold) break;
-            if (flow.state != FlowState::hold && set.state == FlowState::hold) flow.held_since = now;
-            if (set.state != FlowState::hold) flow.held_since = kNever;
             if (set.state == FlowState::pass && !clear_allowed(set.pair))
                 violate(Invariant::clear, "pass for a pair whose class forbids it, " + set.pair.text());
             const ClassKind kind = realm_.class_of(set.pair.destination).kind;
@@ -61,7 +70,7 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
                 if (flow.state != FlowState::encrypt)
                     flow.clear_until = now + std::chrono::milliseconds(set.grace_ms);
             }
-            flow.state = set.state;
+            set_state(set.pair, flow, set.state, now);
             flow.class_kind = set.class_kind;
             flow.reason = set.reason;
             flow.outbound = set.outbound;
@@ -78,6 +87,7 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
                 report_.packets = it->second.packets;
                 if (!it->second.held.empty() && !closing_)
                     violate(Invariant::held, "held datagrams of " + pair.text() + " died with their entry");
+                holding_.erase(pair);
                 if (fault_ != Fault::keep_flows) flows_.erase(it);
             }
             report(worker, report_);
@@ -168,8 +178,7 @@ void WorkerModel::from_inside(const Pair& pair, std::uint64_t datagram, Time now
             return;
         }
         it = flows_.emplace(pair, Flow{}).first;
-        it->second.state = FlowState::hold;
-        it->second.held_since = now;
+        set_state(pair, it->second, FlowState::hold, now);
         it->second.held = {datagram};
         it->second.used = now;
         miss(pair, it->second, false, now);
@@ -280,10 +289,8 @@ void WorkerModel::on_timer(Time now) {
                 if (direction == Direction::outbound)
                     if (const auto f = flows_.find(sa.pair); f != flows_.end() &&
                                                              f->second.state == FlowState::encrypt &&
-                                                             f->second.outbound == sa.ref) {
-                        f->second.state = FlowState::hold;  // §3.1.5
-                        f->second.held_since = now;
-                    }
+                                                             f->second.outbound == sa.ref)
+                        set_state(sa.pair, f->second, FlowState::hold, now);  // §3.1.5
                 report(it->first.first, SaExpired{sa.pair, sa.ref, direction, true});
                 it = table->erase(it);
                 changed_ = true;
@@ -296,8 +303,8 @@ void WorkerModel::on_timer(Time now) {
             ++it;
         }
     // A hold that nobody answered is asked for again while datagrams wait.
-    for (auto& [pair, flow] : flows_)
-        if (flow.state == FlowState::hold && !flow.held.empty() && now - flow.asked >= 1s)
+    for (const Pair& pair : holding_)
+        if (Flow& flow = flows_.at(pair); !flow.held.empty() && now - flow.asked >= 1s)
             miss(pair, flow, true, now);
 }
 
@@ -309,8 +316,8 @@ Time WorkerModel::next_deadline() const {
             if (sa.limits.soft_ns != 0 && !sa.soft)
                 next = std::min(next, sa.installed + Duration(sa.limits.soft_ns));
         }
-    for (const auto& [pair, flow] : flows_)
-        if (flow.state == FlowState::hold && !flow.held.empty()) next = std::min(next, flow.asked + 1s);
+    for (const Pair& pair : holding_)
+        if (const Flow& flow = flows_.at(pair); !flow.held.empty()) next = std::min(next, flow.asked + 1s);
     return next;
 }
 
@@ -332,9 +339,10 @@ void WorkerModel::count_sas(bool commands_under_way, Time now) {
 }
 
 void WorkerModel::check(Time now, bool commands_under_way, Time calm_since) {
-    for (const auto& [pair, flow] : flows_)
-        if (flow.held_since != kNever && now - flow.held_since > config_.timers.hold + kHoldSlack &&
-            !flow.held.empty())
+    for (const Pair& pair : holding_)
+        if (const Flow& flow = flows_.at(pair); flow.held_since != kNever &&
+                                                now - flow.held_since > config_.timers.hold + kHoldSlack &&
+                                                !flow.held.empty())
             violate(Invariant::hold_bound, "held beyond the bound: " + pair.text());
     if (changed_) count_sas(commands_under_way, now);
     for (const auto& [with, since] : rivals_)

@@ -98,6 +98,7 @@ class WorkerModel {
     void forward(const Pair& pair, Flow& flow, std::uint64_t datagram, Time now);
     void release(const Pair& pair, Flow& flow, Time now);
     bool clear_allowed(const Pair& outbound) const;
+    void set_state(const Pair& pair, Flow& flow, FlowState state, Time now);
     void miss(const Pair& pair, Flow& flow, bool repeated, Time now);
     void violate(Invariant i, const std::string& what) const { out_.violation(i, what); }
     void count_sas(bool commands_under_way, Time now);
@@ -121,6 +122,7 @@ class WorkerModel {
     std::map<std::pair<Pair, Address>, Time> rivals_;  // several inbound SAs with one gateway, since when
     using Key = std::pair<unsigned, std::uint32_t>;    // worker, slot
     std::map<Pair, Flow> flows_;
+    std::set<Pair> holding_;  // flows in hold: the others need no timer
     std::map<Key, Sa> in_;
     std::map<Key, Sa> out_sas_;
 };

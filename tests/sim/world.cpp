@@ -171,7 +171,8 @@ void World::ask_dns(unsigned i, const discovery::SendQuery& query) {
         }
     }
     if (dns_cut_[i] || chance(weather.dns_loss_percent)) return;
-    answer_at(some(1ms, weather.dns_delay_most), zone.answer(query.message));
+    if (Bytes answer = zone.answer(query.message); !answer.empty())
+        answer_at(some(1ms, weather.dns_delay_most), std::move(answer));
 }
 
 void World::arm(unsigned i) {
@@ -236,6 +237,11 @@ void World::put_on_wire(unsigned from, Packet packet) {
         if (heard_.size() > kHeard) heard_.pop_front();
     }
     const auto to = destination_of(from, packet);
+    if (const auto* ike = std::get_if<ike::SendDatagram>(&packet);
+        ike != nullptr && stranger && !gateway_at(ike->remote.address)) {
+        clock.in(some(weather.delay_least, weather.delay_most), [this, d = *ike] { stranger(d); });
+        return;
+    }
     const unsigned copies = !to || chance(weather.loss_percent) ? 0 : chance(weather.double_percent) ? 2 : 1;
     if (verbose_)
         if (const auto* ike = std::get_if<ike::SendDatagram>(&packet))

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -84,6 +85,7 @@ class World {
     void inject(const Packet& packet, unsigned to);
     void inject(const Event& event, unsigned to);
     unsigned forged_dns_percent = 0;
+    std::function<void(const ike::SendDatagram&)> stranger;  // hears IKE messages to no gateway of ours
 
     // ---- who is who
     static Address host(unsigned site, unsigned n);

@@ -91,6 +91,7 @@ Bytes Zone::answer(ByteView query) const {
     const ByteView question = query.subspan(start, in.offset() - start);
     const bool cd = (flags >> 4 & 1) != 0;
     const Mood m = mood_of(name);
+    if (m == Mood::silent) return {};
     const bool servfail = m == Mood::lame || (m == Mood::tampered && !cd);
     const auto it = servfail ? records_.end() : records_.find({name, type});
     const bool found = it != records_.end();

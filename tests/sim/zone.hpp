@@ -14,8 +14,9 @@ namespace oegate::sim {
 
 class Zone {
   public:
-    /// unsigned_: answers without AD. tampered: SERVFAIL, but data when CD is set.
-    enum class Mood : std::uint8_t { signed_, unsigned_, tampered, lame };
+    /// unsigned_: answers without AD. tampered: SERVFAIL, but data when CD is set. lame:
+    /// SERVFAIL. silent: no answer.
+    enum class Mood : std::uint8_t { signed_, unsigned_, tampered, lame, silent };
     Mood mood = Mood::signed_;          // of names that no entry of moods ends
     std::map<std::string, Mood> moods;  // by the end of a name: "1.192.in-addr.arpa."
     Duration ttl = 1h;
@@ -49,7 +50,7 @@ class Zone {
         for (const auto& [end, m] : moods) any = any || m == Mood::tampered;
         return any;
     }
-    /// Empty: the query is not understood.
+    /// Empty: nobody answers.
     Bytes answer(ByteView query) const;
 
   private:
