@@ -33,15 +33,21 @@ bool WorkerModel::clear_allowed(const Pair& outbound) const {
     return permits_clear(realm_.class_of(outbound.destination).kind);
 }
 
-void WorkerModel::set_state(const Pair& pair, Flow& flow, FlowState state, Time now) {
-    if (state == FlowState::hold) {
-        if (flow.state != FlowState::hold) flow.held_since = now;
-        holding_.insert(pair);
-    } else {
-        flow.held_since = kNever;
-        holding_.erase(pair);
-    }
-    flow.state = state;
+void WorkerModel::untrack(const Pair& pair, Flow& flow) {
+    if (flow.tracked_since == kNever) return;
+    to_ask_.erase({flow.tracked_ask, pair});
+    held_.erase({flow.tracked_since, pair});
+    flow.tracked_ask = flow.tracked_since = kNever;
+}
+
+/// After each change of a flow.
+void WorkerModel::track(const Pair& pair, Flow& flow) {
+    untrack(pair, flow);
+    if (flow.state != FlowState::hold || flow.held.empty()) return;
+    flow.tracked_ask = flow.asked + 1s;
+    flow.tracked_since = flow.held_since;
+    to_ask_.emplace(flow.tracked_ask, pair);
+    held_.emplace(flow.tracked_since, pair);
 }
 
 void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
@@ -70,11 +76,13 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
                 if (flow.state != FlowState::encrypt)
                     flow.clear_until = now + std::chrono::milliseconds(set.grace_ms);
             }
-            set_state(set.pair, flow, set.state, now);
+            if (flow.state != FlowState::hold && set.state == FlowState::hold) flow.held_since = now;
+            flow.state = set.state;
             flow.class_kind = set.class_kind;
             flow.reason = set.reason;
             flow.outbound = set.outbound;
             if (set.state != FlowState::hold) release(set.pair, flow, now);
+            track(set.pair, flow);
             break;
         }
         case Command::Kind::remove_policy: {
@@ -87,7 +95,7 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
                 report_.packets = it->second.packets;
                 if (!it->second.held.empty() && !closing_)
                     violate(Invariant::held, "held datagrams of " + pair.text() + " died with their entry");
-                holding_.erase(pair);
+                untrack(pair, it->second);
                 if (fault_ != Fault::keep_flows) flows_.erase(it);
             }
             report(worker, report_);
@@ -165,6 +173,7 @@ void WorkerModel::miss(const Pair& pair, Flow& flow, bool repeated, Time now) {
     m.pair = pair;
     m.class_kind = realm_.class_of(pair.destination).kind;
     m.repeated = repeated;
+    track(pair, flow);
     report(owner_of(pair), m);
 }
 
@@ -178,7 +187,8 @@ void WorkerModel::from_inside(const Pair& pair, std::uint64_t datagram, Time now
             return;
         }
         it = flows_.emplace(pair, Flow{}).first;
-        set_state(pair, it->second, FlowState::hold, now);
+        it->second.state = FlowState::hold;
+        it->second.held_since = now;
         it->second.held = {datagram};
         it->second.used = now;
         miss(pair, it->second, false, now);
@@ -192,6 +202,7 @@ void WorkerModel::from_inside(const Pair& pair, std::uint64_t datagram, Time now
             flow.held.push_back(datagram);
         else
             flow.held[1] = datagram;
+        track(pair, flow);
         if (now - flow.asked >= 1s || flow.asked == kNever) miss(pair, flow, true, now);
         return;
     }
@@ -289,8 +300,10 @@ void WorkerModel::on_timer(Time now) {
                 if (direction == Direction::outbound)
                     if (const auto f = flows_.find(sa.pair); f != flows_.end() &&
                                                              f->second.state == FlowState::encrypt &&
-                                                             f->second.outbound == sa.ref)
-                        set_state(sa.pair, f->second, FlowState::hold, now);  // §3.1.5
+                                                             f->second.outbound == sa.ref) {
+                        f->second.state = FlowState::hold;  // §3.1.5
+                        f->second.held_since = now;
+                    }
                 report(it->first.first, SaExpired{sa.pair, sa.ref, direction, true});
                 it = table->erase(it);
                 changed_ = true;
@@ -303,9 +316,10 @@ void WorkerModel::on_timer(Time now) {
             ++it;
         }
     // A hold that nobody answered is asked for again while datagrams wait.
-    for (const Pair& pair : holding_)
-        if (Flow& flow = flows_.at(pair); !flow.held.empty() && now - flow.asked >= 1s)
-            miss(pair, flow, true, now);
+    while (!to_ask_.empty() && to_ask_.begin()->first <= now) {
+        const Pair pair = to_ask_.begin()->second;
+        miss(pair, flows_.at(pair), true, now);
+    }
 }
 
 Time WorkerModel::next_deadline() const {
@@ -316,8 +330,7 @@ Time WorkerModel::next_deadline() const {
             if (sa.limits.soft_ns != 0 && !sa.soft)
                 next = std::min(next, sa.installed + Duration(sa.limits.soft_ns));
         }
-    for (const Pair& pair : holding_)
-        if (const Flow& flow = flows_.at(pair); !flow.held.empty()) next = std::min(next, flow.asked + 1s);
+    if (!to_ask_.empty()) next = std::min(next, to_ask_.begin()->first);
     return next;
 }
 
@@ -339,11 +352,10 @@ void WorkerModel::count_sas(bool commands_under_way, Time now) {
 }
 
 void WorkerModel::check(Time now, bool commands_under_way, Time calm_since) {
-    for (const Pair& pair : holding_)
-        if (const Flow& flow = flows_.at(pair); flow.held_since != kNever &&
-                                                now - flow.held_since > config_.timers.hold + kHoldSlack &&
-                                                !flow.held.empty())
-            violate(Invariant::hold_bound, "held beyond the bound: " + pair.text());
+    for (const auto& [since, pair] : held_) {
+        if (now - since <= config_.timers.hold + kHoldSlack) break;
+        violate(Invariant::hold_bound, "held beyond the bound: " + pair.text());
+    }
     if (changed_) count_sas(commands_under_way, now);
     for (const auto& [with, since] : rivals_)
         if (now - std::max(since, calm_since) >

@@ -61,6 +61,7 @@ class WorkerModel {
         std::vector<std::uint64_t> held;  // first, last
         Time held_since = kNever;
         Time asked = kNever;
+        Time tracked_ask = kNever, tracked_since = kNever;  // in to_ask_ and held_
         Time used = kNever;
         Time clear_until;  // grace for clear text of a fresh tunnel
         std::uint64_t packets = 0;
@@ -98,7 +99,8 @@ class WorkerModel {
     void forward(const Pair& pair, Flow& flow, std::uint64_t datagram, Time now);
     void release(const Pair& pair, Flow& flow, Time now);
     bool clear_allowed(const Pair& outbound) const;
-    void set_state(const Pair& pair, Flow& flow, FlowState state, Time now);
+    void track(const Pair& pair, Flow& flow);
+    void untrack(const Pair& pair, Flow& flow);
     void miss(const Pair& pair, Flow& flow, bool repeated, Time now);
     void violate(Invariant i, const std::string& what) const { out_.violation(i, what); }
     void count_sas(bool commands_under_way, Time now);
@@ -122,7 +124,9 @@ class WorkerModel {
     std::map<std::pair<Pair, Address>, Time> rivals_;  // several inbound SAs with one gateway, since when
     using Key = std::pair<unsigned, std::uint32_t>;    // worker, slot
     std::map<Pair, Flow> flows_;
-    std::set<Pair> holding_;  // flows in hold: the others need no timer
+    // Of flows that hold something: when to ask again, and since when.
+    std::set<std::pair<Time, Pair>> to_ask_;
+    std::set<std::pair<Time, Pair>> held_;
     std::map<Key, Sa> in_;
     std::map<Key, Sa> out_sas_;
 };
