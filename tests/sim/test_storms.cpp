@@ -171,7 +171,7 @@ TEST_CASE("storm: one outside host opens 100,000 half-open exchanges") {
         std::printf("  %llu cookies, %llu dropped, at most %llu IKE SAs\n",
                     static_cast<unsigned long long>(cookies), static_cast<unsigned long long>(dropped),
                     static_cast<unsigned long long>(most));
-        CHECK(cookies > kInits / 4);
+        CHECK(cookies + dropped > kInits * 9 / 10);
         // half_open_per_source, four times that with a cookie, and the channel of the others
         CHECK(most <= s.config(1).ike.half_open_per_source * (returns_cookies ? 4 : 1) + 4);
         s.run(2min);
