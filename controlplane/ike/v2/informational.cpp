@@ -8,6 +8,21 @@
 #include "ike/v2/window.hpp"
 
 namespace oegate::ike::v2 {
+namespace {
+
+/// A peer that another channel still reaches has not lost what it knew of us: INITIAL_CONTACT
+/// would make it end that channel too (RFC 7296 §2.4: only for the only IKE SA).
+bool is_last_channel(Core& core, const IkeSa& dead) {
+    for (const Serial serial : core.channels_of(dead.peer)) {
+        const IkeSa* other = core.find(serial);
+        if (other != nullptr && other != &dead && other->own == dead.own &&
+            other->state == SaState::established)
+            return false;
+    }
+    return true;
+}
+
+}  // namespace
 
 void send_child_delete(Turn& turn, const Task& task) {
     Child* child = turn.core.find_child(task.child);
@@ -115,7 +130,7 @@ void die(Turn& turn) {
                      fmt::format("{} does not answer any more; its IKE SA and {} child(ren) end",
                                  sa.peer.text(), sa.children.size()),
                      turn.now);
-    if (!sa.configured) turn.core.lose_peer(sa.own, sa.peer);
+    if (!sa.configured && is_last_channel(turn.core, sa)) turn.core.lose_peer(sa.own, sa.peer);
     sa.in.answer.clear();
     end_ike_sa(turn, ChildGone::Reason::ike_dead, Failure::dead_channel,
                fmt::format("the channel to {} is dead", sa.peer.text()));
