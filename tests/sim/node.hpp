@@ -26,6 +26,8 @@ struct World::Node {
     bool up = false;
     bool touched = false;  // since the last check
     unsigned life = 0;     // counts beginnings and ends
+    bool keeps_store = true;
+    store::Contents stored;
     OwnerSeed seed;
     std::unique_ptr<keying::Realm> realm;
     std::unique_ptr<SeededRandom> random;

@@ -13,7 +13,7 @@ constexpr Duration kIdleOut = 400s;  // and with nothing to do, all is gone with
 constexpr unsigned kHosts = 3;       // of a site
 
 /// How a site's hosts are delegated.
-enum class How : std::uint8_t { ipseckey, ipseckey_without_key, txt, txt_without_key, unsigned_, none };
+enum class How : std::uint8_t { ipseckey, ipseckey_without_key, txt, txt_without_key, name, unsigned_, none };
 
 struct Site {
     ClassKind kind = ClassKind::oe_permissive;
@@ -114,11 +114,13 @@ void Play::make_sites() {
         do {
             site.kind = some_class(random_);
         } while (site.kind == ClassKind::oe_accept_only && world_.gateways_of(s).size() > 1);
+        // Who is configured knows one gateway of each other site.
+        if (num_sites == world_.num_gateways() && one_in(8)) site.kind = ClassKind::configured;
         ++s;
         if (site.kind != ClassKind::oe_accept_only && one_in(4))
             site.towards[static_cast<unsigned>(random_.below(num_sites))] =
                 one_in(2) ? ClassKind::oe_paranoid : ClassKind::oe_permissive;
-        const std::uint64_t how = random_.below(12);
+        const std::uint64_t how = random_.below(13);
         site.how = how < 6 ? How::ipseckey : static_cast<How>(how - 6);
         site.nobody = one_in(8);
     }
@@ -129,7 +131,24 @@ void Play::configure() {
     for (unsigned i = 0; i < world_.num_gateways(); ++i) {
         const Site& site = sites_[world_.site_of(i)];
         config::Config& c = world_.config(i);
+        world_.set_keeps_store(i, !one_in(3));
         c.classes[0].kind = site.kind;
+        if (site.kind == ClassKind::configured) {
+            c.classes[0].kind = ClassKind::deny;
+            for (unsigned other = 0; other < sites_.size(); ++other) {
+                if (other == world_.site_of(i) || site.towards.contains(other)) continue;
+                const unsigned peer = world_.gateways_of(other).front();
+                c.peers.push_back({world_.config(peer).name,
+                                   World::gateway_address(peer),
+                                   "",
+                                   {to_base64(keys_[peer].public_key().data)}});
+                config::Class tunnel;
+                tunnel.kind = ClassKind::configured;
+                tunnel.destinations = {Prefix(World::host(other, 0), 24)};
+                tunnel.peer = world_.config(peer).name;
+                c.classes.push_back(tunnel);
+            }
+        }
         for (const auto& [other, kind] : site.towards)
             c.classes.push_back({kind,
                                  {Prefix(Address::ipv4(192, static_cast<std::uint8_t>(other + 1), 0, 0), 24),
@@ -164,7 +183,10 @@ void Play::publish(unsigned s) {
         for (const unsigned i : world_.gateways_of(s)) {
             const Address gateway = v6 ? World::gateway_address6(i) : World::gateway_address(i);
             const PublicKey& key = keys_[i].public_key();
+            const std::string name = world_.config(i).name + ".sim.";
             zone.forget(gateway);
+            if (!v6) zone.forget(name), zone.publish_key(name, key);
+            zone.publish_address(name, gateway);
             if (i % 2 == 0) zone.delegate(gateway, gateway, key);
             if (i % 2 == 1) zone.publish_key(gateway.reverse_name(), key);
         }
@@ -181,6 +203,9 @@ void Play::publish(unsigned s) {
                     zone.delegate_by_txt(host, gateway.text(), &key, precedence);
                 else if (site.how == How::txt_without_key)
                     zone.delegate_by_txt(host, gateway.text(), nullptr, precedence);
+                else if (site.how == How::name)
+                    zone.delegate_to_name(host, world_.config(i).name + ".sim.", i % 2 == 0 ? &key : nullptr,
+                                          precedence);
                 else if (site.how == How::ipseckey_without_key)
                     zone.delegate_without_key(host, gateway, precedence);
                 else
@@ -226,7 +251,9 @@ void Play::make_talks() {
         t.here = static_cast<unsigned>(random_.below(sites_.size()));
         t.there = static_cast<unsigned>(random_.below(sites_.size() - 1));
         if (t.there >= t.here) ++t.there;
-        const bool v6 = one_in(4);
+        const bool configured =
+            sites_[t.here].kind == ClassKind::configured || sites_[t.there].kind == ClassKind::configured;
+        const bool v6 = one_in(4) && !configured;  // the tunnels are between IPv4 hosts
         t.pair = {host_of(t.here, static_cast<unsigned>(n) % kHosts, v6),
                   host_of(t.there, static_cast<unsigned>(random_.below(kHosts)), v6)};
         if (std::ranges::any_of(
@@ -362,8 +389,8 @@ void Play::judge() {
         bool reachable = true;
         for (const unsigned s : {t.here, t.there}) reachable = reachable && world_.is_up(world_.exit_of(s));
         if (!reachable) continue;
-        const Outcome outcome = expected(sites_[t.here].kind_for(t.there), sites_[t.there].kind_for(t.here),
-                                         sites_[t.here].published() && sites_[t.there].published());
+        const Outcome outcome = expected({sites_[t.here].kind_for(t.there), sites_[t.here].published()},
+                                         {sites_[t.there].kind_for(t.here), sites_[t.there].published()});
         ++(outcome == Outcome::encrypted ? tally_.encrypted_pairs
            : outcome == Outcome::clear   ? tally_.clear_pairs
                                          : tally_.silent_pairs);
@@ -443,16 +470,22 @@ std::vector<std::string> Play::run() {
 
 }  // namespace
 
-Outcome expected(ClassKind here, ClassKind there, bool published) {
-    const auto starts = [](ClassKind k) {
-        return k == ClassKind::oe_permissive || k == ClassKind::oe_paranoid;
+Outcome expected(const Side& here, const Side& there) {
+    const auto starts = [](const Side& s) {
+        return s.kind == ClassKind::oe_permissive || s.kind == ClassKind::oe_paranoid;
     };
-    const auto accepts = [&](ClassKind k) { return starts(k) || k == ClassKind::oe_accept_only; };
-    const auto clears = [](ClassKind k) {
-        return k == ClassKind::oe_permissive || k == ClassKind::oe_accept_only ||
-               k == ClassKind::always_clear_text;
+    const auto accepts = [&](const Side& s) { return starts(s) || s.kind == ClassKind::oe_accept_only; };
+    const auto clears = [](const Side& s) {
+        return s.kind == ClassKind::oe_permissive || s.kind == ClassKind::oe_accept_only ||
+               s.kind == ClassKind::always_clear_text;
     };
-    if (published && accepts(here) && accepts(there) && (starts(here) || starts(there)))
+    const auto configured = [](const Side& s) { return s.kind == ClassKind::configured; };
+    if (configured(here) && configured(there)) return Outcome::encrypted;
+    // A configured side needs no DNS; what its peer must believe, does.
+    if (configured(here)) return accepts(there) && here.published ? Outcome::encrypted : Outcome::nothing;
+    if (configured(there)) return expected(there, here);
+    if (here.published && there.published && accepts(here) && accepts(there) &&
+        (starts(here) || starts(there)))
         return Outcome::encrypted;
     return clears(here) && clears(there) ? Outcome::clear : Outcome::nothing;
 }

@@ -16,9 +16,13 @@ struct Tally {
 /// What must come of a pair when nothing has been going wrong for a while.
 enum class Outcome : std::uint8_t { encrypted, clear, nothing };
 
-/// here, there: the classes that either side has for the other. published: both hosts
-/// are delegated to their gateways, securely.
-Outcome expected(ClassKind here, ClassKind there, bool published);
+/// One side of a pair: the class that it has for the other, and whether its host is
+/// delegated to its gateway securely.
+struct Side {
+    ClassKind kind = ClassKind::none;
+    bool published = false;
+};
+Outcome expected(const Side& here, const Side& there);
 
 /// The broken invariants; empty: none.
 std::vector<std::string> play(std::uint64_t seed, std::span<const ike::PrivateKey> keys, bool verbose,

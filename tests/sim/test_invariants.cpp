@@ -143,14 +143,20 @@ TEST_CASE("the invariants bite: what is closed leaves something behind") {
 
 TEST_CASE("the invariants bite: an outcome that the classes do not allow is told") {
     using enum ClassKind;
-    CHECK(expected(oe_permissive, oe_paranoid, true) == Outcome::encrypted);
-    CHECK(expected(oe_permissive, oe_accept_only, true) == Outcome::encrypted);
-    CHECK(expected(oe_accept_only, oe_accept_only, true) == Outcome::clear);
-    CHECK(expected(oe_permissive, oe_permissive, false) == Outcome::clear);
-    CHECK(expected(oe_permissive, oe_paranoid, false) == Outcome::nothing);
-    CHECK(expected(always_clear_text, oe_permissive, true) == Outcome::clear);
-    CHECK(expected(always_clear_text, oe_paranoid, true) == Outcome::nothing);
-    CHECK(expected(deny, oe_permissive, true) == Outcome::nothing);
+    const auto yes = [](ClassKind a, ClassKind b) { return expected({a, true}, {b, true}); };
+    const auto no = [](ClassKind a, ClassKind b) { return expected({a, false}, {b, true}); };
+    CHECK(yes(oe_permissive, oe_paranoid) == Outcome::encrypted);
+    CHECK(yes(oe_permissive, oe_accept_only) == Outcome::encrypted);
+    CHECK(yes(oe_accept_only, oe_accept_only) == Outcome::clear);
+    CHECK(no(oe_permissive, oe_permissive) == Outcome::clear);
+    CHECK(no(oe_permissive, oe_paranoid) == Outcome::nothing);
+    CHECK(yes(always_clear_text, oe_permissive) == Outcome::clear);
+    CHECK(yes(always_clear_text, oe_paranoid) == Outcome::nothing);
+    CHECK(yes(deny, oe_permissive) == Outcome::nothing);
+    CHECK(no(configured, configured) == Outcome::encrypted);
+    CHECK(yes(configured, oe_permissive) == Outcome::encrypted);
+    CHECK(no(configured, oe_permissive) == Outcome::nothing);
+    CHECK(yes(configured, always_clear_text) == Outcome::nothing);
 }
 
 TEST_CASE("a seed happens once, again and again") {

@@ -9,7 +9,30 @@
 namespace oegate::sim {
 namespace {
 
-constexpr std::size_t kHeard = 64;  // what an attacker remembers
+constexpr std::size_t kHeard = 64;                  // what an attacker remembers
+constexpr std::int64_t kWallBegin = 1'800'000'000;  // seconds since the epoch
+constexpr Duration kToDisk = 5ms;                   // a record that is not there yet dies with a crash
+
+/// What the store's file does with an action.
+void write(store::Contents& contents, const store::Action& action) {
+    const auto drop_peer = [&](const Identity& own, const Identity& peer) {
+        std::erase_if(contents.peers, [&](const auto& p) { return p.own == own && p.peer == peer; });
+    };
+    const auto drop_sticky = [&](const Address& destination) {
+        std::erase_if(contents.sticky, [&](const auto& s) { return s.destination == destination; });
+    };
+    if (const auto* put = std::get_if<store::PutPeer>(&action)) {
+        drop_peer(put->record.own, put->record.peer);
+        contents.peers.push_back(put->record);
+    } else if (const auto* gone = std::get_if<store::RemovePeer>(&action)) {
+        drop_peer(gone->own, gone->peer);
+    } else if (const auto* stick = std::get_if<store::PutSticky>(&action)) {
+        drop_sticky(stick->record.destination);
+        contents.sticky.push_back(stick->record);
+    } else if (const auto* loose = std::get_if<store::RemoveSticky>(&action)) {
+        drop_sticky(loose->destination);
+    }
+}
 
 }  // namespace
 
@@ -52,6 +75,10 @@ bool World::is_up(unsigned i) const {
 }
 void World::set_fault(unsigned i, Fault fault) {
     nodes_.at(i)->fault = fault;
+}
+
+void World::set_keeps_store(unsigned i, bool keeps) {
+    nodes_.at(i)->keeps_store = keeps;
 }
 
 Duration World::some(Duration least, Duration most) {
@@ -123,6 +150,10 @@ void World::begin(unsigned i) {
     gateway::Options options;
     options.seed = n.seed;
     options.num_workers = 2;
+    options.wall_seconds = [this] { return kWallBegin + (clock.now() - Time{1h}) / 1s; };
+    options.keep_state = true;
+    if (!n.keeps_store) n.stored = {};
+    options.stored = n.stored;
     n.gateway = std::make_unique<gateway::Gateway>(n.config, keys_[i], *n.random, n.pool, options);
     n.armed = kNever;
     n.up = true;
@@ -148,6 +179,10 @@ void World::drain(unsigned i) {
             drain(i);
         });
     }
+    while (auto action = n.gateway->next_store())
+        clock.in(kToDisk, [this, i, life, a = std::move(*action)] {
+            if (nodes_[i]->life == life) write(nodes_[i]->stored, a);
+        });
     while (auto datagram = n.gateway->next_datagram()) put_on_wire(i, std::move(*datagram));
     while (auto action = n.gateway->next_dns())
         // A closed socket hears nothing; its query knows no answer any more.
@@ -192,7 +227,7 @@ void World::arm(unsigned i) {
 
 void World::check_clear(unsigned from, const Pair& pair) {
     Node& n = *nodes_[from];
-    const ClassKind kind = n.realm->class_of(pair.destination).kind;
+    const ClassKind kind = class_of(*n.realm, pair);
     if (kind != ClassKind::oe_permissive && kind != ClassKind::always_clear_text &&
         kind != ClassKind::oe_accept_only)
         violate(Invariant::clear, n.config.name + ": clear text of a pair whose class is " +

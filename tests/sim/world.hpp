@@ -76,6 +76,8 @@ class World {
     /// The gateway by which a site's datagrams leave, and by which clear text comes.
     void route(unsigned site, unsigned exit, unsigned entry) { routes_[site] = {exit, entry}; }
     void set_fault(unsigned i, Fault fault);  // before start()
+    /// Does the state directory survive a restart?
+    void set_keeps_store(unsigned i, bool keeps);
 
     // ---- an attacker's means: what it heard, and what it says
     const std::deque<ike::SendDatagram>& heard() const { return heard_; }  // as their senders sent them
