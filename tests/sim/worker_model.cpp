@@ -30,7 +30,7 @@ bool permits_clear(ClassKind kind) {
 }  // namespace
 
 bool WorkerModel::clear_allowed(const Pair& outbound) const {
-    return permits_clear(class_of(realm_, outbound));
+    return permits_clear(realm_.class_of(outbound).kind);
 }
 
 void WorkerModel::untrack(const Pair& pair, Flow& flow) {
@@ -63,7 +63,7 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
             if (fault_ == Fault::stay_in_hold && flow.state == FlowState::hold) break;
             if (set.state == FlowState::pass && !clear_allowed(set.pair))
                 violate(Invariant::clear, "pass for a pair whose class forbids it, " + set.pair.text());
-            const ClassKind kind = class_of(realm_, set.pair);
+            const ClassKind kind = realm_.class_of(set.pair).kind;
             if (set.state == FlowState::deny && kind == ClassKind::oe_permissive && !may_deny_ &&
                 !denies_permissive(set.reason))
                 violate(Invariant::held, "a pair that may go in the clear is denied, " + set.pair.text() +
@@ -171,14 +171,14 @@ void WorkerModel::miss(const Pair& pair, Flow& flow, bool repeated, Time now) {
     flow.asked = now;
     Miss m;
     m.pair = pair;
-    m.class_kind = class_of(realm_, pair);
+    m.class_kind = realm_.class_of(pair).kind;
     m.repeated = repeated;
     track(pair, flow);
     report(owner_of(pair), m);
 }
 
 void WorkerModel::from_inside(const Pair& pair, std::uint64_t datagram, Time now) {
-    const ClassKind kind = class_of(realm_, pair);
+    const ClassKind kind = realm_.class_of(pair).kind;
     auto it = flows_.find(pair);
     if (it == flows_.end()) {
         if (kind == ClassKind::deny || kind == ClassKind::none) return;

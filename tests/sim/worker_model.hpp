@@ -21,15 +21,6 @@
 
 namespace oegate::sim {
 
-/// pair: outbound orientation.
-template <class R>
-ClassKind class_of(const R& realm, const Pair& pair) {
-    if constexpr (requires { realm.class_of(pair); })
-        return realm.class_of(pair).kind;
-    else
-        return realm.class_of(pair.destination).kind;
-}
-
 class WorkerModel {
   public:
     struct Out {

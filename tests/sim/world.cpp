@@ -227,7 +227,7 @@ void World::arm(unsigned i) {
 
 void World::check_clear(unsigned from, const Pair& pair) {
     Node& n = *nodes_[from];
-    const ClassKind kind = class_of(*n.realm, pair);
+    const ClassKind kind = n.realm->class_of(pair).kind;
     if (kind != ClassKind::oe_permissive && kind != ClassKind::always_clear_text &&
         kind != ClassKind::oe_accept_only)
         violate(Invariant::clear, n.config.name + ": clear text of a pair whose class is " +
