@@ -8,9 +8,9 @@ namespace {
 
 /// A hold is at most the hold timer, and what a ring and a busy control add to it.
 constexpr Duration kHoldSlack = 5s;
-/// Rivals settle when the loser's delete is through and its inbound SA has outstayed; at the
-/// latest when the loser expires, its channel having been lost on one side only.
-constexpr Duration kSettleSlack = 15s;
+/// Rivals settle when the loser's delete is through, or its channel is found dead, and its
+/// inbound SA has outstayed.
+constexpr Duration kSettleSlack = 60s;
 
 std::uint64_t age(Time since, Time now) {
     return since == kNever ? kNeverUsed : static_cast<std::uint64_t>((now - since).count());
@@ -64,7 +64,7 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
             if (set.state == FlowState::pass && !clear_allowed(set.pair))
                 violate(Invariant::clear, "pass for a pair whose class forbids it, " + set.pair.text());
             const ClassKind kind = realm_.class_of(set.pair).kind;
-            if (set.state == FlowState::deny && kind == ClassKind::oe_permissive && !may_deny_ &&
+            if (set.state == FlowState::deny && permits_clear(kind) && !may_deny_ &&
                 !denies_permissive(set.reason))
                 violate(Invariant::held, "a pair that may go in the clear is denied, " + set.pair.text() +
                                              ", " + std::string(keying::reason_text(set.reason)));
@@ -358,8 +358,7 @@ void WorkerModel::check(Time now, bool commands_under_way, Time calm_since) {
     }
     if (changed_) count_sas(commands_under_way, now);
     for (const auto& [with, since] : rivals_)
-        if (now - std::max(since, calm_since) >
-            config_.timers.old_inbound + config_.ike.child_lifetime + kSettleSlack)
+        if (now - std::max(since, calm_since) > config_.timers.old_inbound + kSettleSlack)
             violate(Invariant::settled, "several inbound SAs with " + with.second.text() + " for " +
                                             with.first.text() + " for too long");
 }
