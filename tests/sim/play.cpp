@@ -153,7 +153,7 @@ void Play::configure() {
             c.classes.push_back({kind,
                                  {Prefix(Address::ipv4(192, static_cast<std::uint8_t>(other + 1), 0, 0), 24),
                                   Prefix(World::address6(other, 0, 0), 64)}});
-        c.ike.child_lifetime = between(random_, 40s, 150s);
+        c.ike.child_lifetime = between(random_, 40s, 80s);  // below kSettle
         c.ike.ike_lifetime = between(random_, 60s, 250s);
         config::Timers& t = c.timers;
         t.gateway = 5s;

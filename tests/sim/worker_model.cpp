@@ -9,8 +9,8 @@ namespace {
 /// A hold is at most the hold timer, and what a ring and a busy control add to it.
 constexpr Duration kHoldSlack = 5s;
 /// Rivals settle when the loser's delete is through, or its channel is found dead, and its
-/// inbound SA has outstayed.
-constexpr Duration kSettleSlack = 60s;
+/// inbound SA has outstayed; one that only one end knows, at its expiry at the latest.
+constexpr Duration kSettleSlack = 15s;
 
 std::uint64_t age(Time since, Time now) {
     return since == kNever ? kNeverUsed : static_cast<std::uint64_t>((now - since).count());
@@ -358,7 +358,8 @@ void WorkerModel::check(Time now, bool commands_under_way, Time calm_since) {
     }
     if (changed_) count_sas(commands_under_way, now);
     for (const auto& [with, since] : rivals_)
-        if (now - std::max(since, calm_since) > config_.timers.old_inbound + kSettleSlack)
+        if (now - std::max(since, calm_since) >
+            config_.timers.old_inbound + config_.ike.child_lifetime + kSettleSlack)
             violate(Invariant::settled, "several inbound SAs with " + with.second.text() + " for " +
                                             with.first.text() + " for too long");
 }
