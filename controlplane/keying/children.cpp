@@ -55,9 +55,11 @@ void Keying::Impl::learn_delegation(Connection& c, const NewChild& info, Time no
 void Keying::Impl::settle_rivals(Connection& c, Child& added, Story reason, Time now) {
     Child* rival = nullptr;
     for (Child& other : c.children)
-        if (&other != &added && !other.lost && !other.deleting) {
+        if (&other != &added && other.can_serve()) {
             const bool same_rekey = added.info.replaces && other.info.replaces == added.info.replaces;
-            if (same_rekey || (rival == nullptr && other.info.initiator != added.info.initiator))
+            // Only with the same peer: what another gateway made did not cross (k.second).
+            if (same_rekey || (rival == nullptr && other.info.peer == added.info.peer &&
+                               other.info.initiator != added.info.initiator))
                 rival = &other;
         }
     if (rival == nullptr) return;
