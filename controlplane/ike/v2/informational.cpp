@@ -151,7 +151,8 @@ void finish_close(Turn& turn) {
 
 /// Our delete was never answered: the peer may still believe in this IKE SA.
 void close_unheard(Turn& turn) {
-    if (turn.sa.authenticated() && !turn.sa.configured) turn.core.lose_peer(turn.sa.own, turn.sa.peer);
+    if (turn.sa.authenticated() && !turn.sa.configured && is_last_channel(turn.core, turn.sa))
+        turn.core.lose_peer(turn.sa.own, turn.sa.peer);
     finish_close(turn);
 }
 

@@ -1,3 +1,4 @@
+// docs/ike-states.md as text, from the rows. Used by the generator and by its test.
 #pragma once
 
 #include <string>
