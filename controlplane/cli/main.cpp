@@ -105,6 +105,7 @@ class Grammar {
     CLI::App* group(const std::string& name) {
         static const std::map<std::string, std::string> kHelp{{"show", "What is going on"},
                                                               {"flow", "Change the flow cache"},
+                                                              {"sticky", "Destinations that stay encrypted"},
                                                               {"tunnel", "Change tunnels"},
                                                               {"route", "Change routes"},
                                                               {"config", "The configuration file"},

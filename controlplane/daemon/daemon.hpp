@@ -98,10 +98,12 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     std::vector<gateway::ClassView> classes() const override;
     std::vector<gateway::CounterView> counters() const override;
     std::vector<gateway::LimitView> limits() const override;
+    std::vector<gateway::StickyView> sticky() const override;
     gateway::ExplainView explain(const Pair& pair, std::uint8_t protocol, std::uint16_t port) const override;
     std::string reason(std::uint16_t reason) const override;
     void snapshot(manage::SnapshotRequest request, std::function<void(manage::SnapshotAnswer)> done) override;
     manage::ActionResult clear_flow(const Pair& pair) override;
+    manage::ActionResult clear_sticky(const Address& destination) override;
     manage::ActionResult delete_tunnel(const Pair& pair) override;
     manage::ActionResult rekey_tunnel(const Pair& pair) override;
     manage::ActionResult add_route(const Prefix& prefix, const Address& via) override;

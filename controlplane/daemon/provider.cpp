@@ -66,7 +66,9 @@ std::vector<gateway::LimitView> Daemon::limits() const {
     std::vector<gateway::LimitView> all = gateway_.limits();
     for (const MemoryStatus& m : parts_.observer.memory())
         all.push_back({m.worker < 0 ? m.what : fmt::format("{} of worker {}", m.what, m.worker), m.used,
-                       m.bound, 0, ""});
+                       m.bound, std::nullopt, "dropped, or something idle gives way (show drops)"});
+    all.push_back({"readers of monitor", monitor_.num_readers(), manage::Monitor::kMaxReaders, std::nullopt,
+                   "refused; lines lost by slow ones: " + std::to_string(monitor_.num_lost())});
     return all;
 }
 
@@ -107,6 +109,16 @@ manage::ActionResult Daemon::remove_route(const Prefix& prefix) {
     parts_.tables.remove_route(prefix);
     routes_.remove(prefix);
     return {Outcome::done, "removed " + prefix.text()};
+}
+
+std::vector<gateway::StickyView> Daemon::sticky() const {
+    return gateway_.sticky();
+}
+
+manage::ActionResult Daemon::clear_sticky(const Address& destination) {
+    if (!gateway_.sticky_clear(destination, loop::monotonic_now()))
+        return {manage::ActionResult::Outcome::not_found, destination.text() + " is not sticky"};
+    return {manage::ActionResult::Outcome::done, "released " + destination.text()};
 }
 
 manage::ActionResult Daemon::clear_flow(const Pair& pair) {

@@ -261,11 +261,11 @@ void Gateway::Impl::carry(const keying::ForgetSticky& a, Time) {
 
 void Gateway::Impl::carry(const keying::Transition& a, Time now) {
     const bool refused = a.row.empty();
-    const config::LogLevel level = a.repeated       ? config::LogLevel::debug
-                                   : a.security     ? config::LogLevel::warning
-                                   : refused        ? config::LogLevel::notice
-                                   : a.from == a.to ? config::LogLevel::debug
-                                                    : config::LogLevel::info;
+    const config::LogLevel level = a.repeated                     ? config::LogLevel::debug
+                                   : a.security                   ? config::LogLevel::warning
+                                   : refused || !a.advice.empty() ? config::LogLevel::notice
+                                   : a.from == a.to               ? config::LogLevel::debug
+                                                                  : config::LogLevel::info;
     const std::string pair = a.pair == Pair{} ? "offer" : a.pair.text();
     show_transition(a, now);
     log(level, a.security,

@@ -119,8 +119,8 @@ struct LimitView {
     std::string name;                  // the configuration's key, or words
     std::optional<std::uint64_t> use;  // now; none: it bounds a rate or each of many
     std::uint64_t bound = 0;
-    std::uint64_t hits = 0;  // since the start
-    std::string beyond;      // what becomes of one too many
+    std::optional<std::uint64_t> hits;  // since the start; none: not counted
+    std::string beyond;                 // what becomes of one too many
 };
 
 /// `explain SRC DST [proto [port]]`.

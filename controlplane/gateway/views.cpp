@@ -227,6 +227,7 @@ void Gateway::Impl::show_transition(const keying::Transition& a, Time now) {
     v.row = a.row;
     v.help = a.row.empty() ? "no row for this event: refused" : keying::help(keying::story_of(a.row));
     v.detail = a.detail;
+    v.advice = a.advice;
     v.security = a.security;
     if (is_monitored && transitions.size() < kMaxTransitions)
         transitions.push_back(v);
@@ -243,19 +244,29 @@ std::vector<LimitView> Gateway::limits() const {
     const discovery::Counters& d = m.discovery.counters();
     const ike::Counters& e = m.engine.counters();
     const auto rows = [&](keying::Story s) { return k.stories[static_cast<std::size_t>(s)]; };
+    const discovery::Load load = m.discovery.load();
+    const std::size_t channels = m.engine.num_alive();
     return {
         {"limits.connections", k.connections, c.limits.connections, rows(keying::Story::n_full),
-         "datagrams of new pairs are held, then dropped"},
+         "a new pair is answered without an instance"},
         {"limits.pending-total and pending-per-source", k.pending, c.limits.pending_total,
          rows(keying::Story::n_limit), "a new pair goes as if keying had failed"},
         {"limits.peer-lookups and peer-lookups-per-source", k.offers, c.limits.peer_lookups,
          rows(keying::Story::r_budget), "the peer is refused"},
-        {"dns.max-queries and max-waiting", std::nullopt, c.dns.max_queries, d.refused,
-         "the lookup fails (p.dnsfail)"},
-        {"ike.half-open-total and half-open-per-source", std::nullopt, c.ike.half_open_total, e.cookies_sent,
-         "a cookie is asked for"},
+        {"limits.ike-sas and ike-sas-per-peer", channels, c.limits.ike_sas,
+         e.channels_ousted + e.channels_refused, "an idle channel gives way, or the new one is refused"},
+        {"limits.verifications and verifications-per-source", std::nullopt, c.limits.verifications,
+         e.verifications_put_off, "put off until the peer asks again"},
+        {"ike.half-open-total and half-open-per-source", std::nullopt, c.ike.half_open_total,
+         e.cookies_sent + e.half_open_dropped, "a cookie is asked for"},
         {"ike.max-exchanges", std::nullopt, c.ike.max_exchanges, rows(keying::Story::g_limit),
          "the exchange fails (g.limit)"},
+        {"dns.max-queries", load.in_flight, c.dns.max_queries, std::nullopt, "the question waits"},
+        {"dns.max-waiting", load.waiting, c.dns.max_waiting, d.refused, "the lookup fails (p.dnsfail)"},
+        {"dns.per-source", std::nullopt, c.dns.per_source, d.over_share, "the lookup fails (p.dnsfail)"},
+        {"dns.cache-entries", load.cached, c.dns.cache_entries, d.evicted, "the oldest answer gives way"},
+        {"sticky.entries", k.sticky, c.sticky.entries, std::nullopt,
+         "the destination keyed longest ago is forgotten"},
         {"log records between two turns", m.logs.size(), kMaxLogs, m.logs_lost, "lines of log are lost"},
         {"monitor lines between two turns", m.transitions.size(), kMaxTransitions, m.transitions_lost,
          "lines of monitor are lost"},

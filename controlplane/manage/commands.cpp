@@ -116,6 +116,8 @@ void Commands::run(const Request& request, const Caller& caller, const Reply& re
     // The server answers it, unless it was given no monitor.
     if (name == "monitor") return reply({Status::failed, nullptr, "nothing is monitored by this daemon\n"});
     if (name == "explain") return explain(arguments, reply);
+    if (name == "show sticky") return reply(render_sticky(provider_.sticky()));
+    if (name == "sticky clear") return clear_sticky(arguments, reply);
     if (name == "flow clear") return act(arguments, reply, &Provider::clear_flow);
     if (name == "tunnel delete") return act(arguments, reply, &Provider::delete_tunnel);
     if (name == "tunnel rekey") return act(arguments, reply, &Provider::rekey_tunnel);
@@ -269,6 +271,11 @@ void Commands::act(const Arguments& arguments, const Reply& reply,
                    ActionResult (Provider::*action)(const Pair&)) {
     const auto pair = pair_argument(arguments, reply);
     if (pair) reply(response_of((provider_.*action)(*pair)));
+}
+
+void Commands::clear_sticky(const Arguments& arguments, const Reply& reply) {
+    const auto destination = address_argument(arguments[0], reply);
+    if (destination) reply(response_of(provider_.clear_sticky(*destination)));
 }
 
 void Commands::add_route(const Arguments& arguments, const Reply& reply) {

@@ -53,6 +53,7 @@ class Commands {
     void show_config(const Reply& reply);
     void show_log(const Arguments& arguments, const Reply& reply);
     void explain(const Arguments& arguments, const Reply& reply);
+    void clear_sticky(const Arguments& arguments, const Reply& reply);
     void add_route(const Arguments& arguments, const Reply& reply);
     void remove_route(const Arguments& arguments, const Reply& reply);
     void reload_key(const Arguments& arguments, const Caller& caller, const Reply& reply);

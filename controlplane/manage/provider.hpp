@@ -67,6 +67,7 @@ class Provider {
     virtual std::vector<gateway::ClassView> classes() const = 0;
     virtual std::vector<gateway::CounterView> counters() const = 0;
     virtual std::vector<gateway::LimitView> limits() const = 0;
+    virtual std::vector<gateway::StickyView> sticky() const = 0;
     /// protocol 0 and port 0: not given.
     virtual gateway::ExplainView explain(const Pair& pair, std::uint8_t protocol,
                                          std::uint16_t port) const = 0;
@@ -77,6 +78,7 @@ class Provider {
     virtual void snapshot(SnapshotRequest request, std::function<void(SnapshotAnswer)> done) = 0;
 
     virtual ActionResult clear_flow(const Pair& pair) = 0;
+    virtual ActionResult clear_sticky(const Address& destination) = 0;
     virtual ActionResult delete_tunnel(const Pair& pair) = 0;
     virtual ActionResult rekey_tunnel(const Pair& pair) = 0;
     /// Until the next start; a route to the same prefix is replaced.

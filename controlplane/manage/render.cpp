@@ -172,12 +172,14 @@ Response render_routes(const std::vector<Route>& routes, const std::vector<confi
 }
 
 Response render_classes(const std::vector<gateway::ClassView>& classes) {
-    Table table({"destination", "class"});
+    Table table({"destination", "source", "class"});
     Json list = Json::array();
     for (const auto& rule : classes) {
         list.push_back({{"destination", rule.destination ? Json(rule.destination->text()) : Json("default")},
+                        {"source", rule.source ? Json(rule.source->text()) : Json(nullptr)},
                         {"class", to_text(rule.kind)}});
-        table.add({rule.destination ? rule.destination->text() : "default", std::string(to_text(rule.kind))});
+        table.add({rule.destination ? rule.destination->text() : "default",
+                   rule.source ? rule.source->text() : "any", std::string(to_text(rule.kind))});
     }
     return {Status::done, {{"classes", list}}, text_or(table, "No classes.")};
 }

@@ -54,6 +54,7 @@ Response render_routes(const std::vector<Route>& routes, const std::vector<confi
 Response render_classes(const std::vector<gateway::ClassView>& classes);
 Response render_neighbours(const std::vector<NeighbourView>& neighbours);
 Response render_counters(const std::vector<gateway::CounterView>& counters);
+Response render_sticky(const std::vector<gateway::StickyView>& destinations);
 Response render_limits(const std::vector<gateway::LimitView>& limits);
 Response render_explain(const gateway::ExplainView& view, WallTime now);
 

@@ -54,12 +54,29 @@ Response render_limits(const std::vector<gateway::LimitView>& limits) {
         list.push_back({{"name", limit.name},
                         {"use", limit.use ? Json(*limit.use) : Json(nullptr)},
                         {"bound", limit.bound},
-                        {"hits", limit.hits},
+                        {"hits", limit.hits ? Json(*limit.hits) : Json(nullptr)},
                         {"beyond", limit.beyond}});
         table.add({limit.name, limit.use ? std::to_string(*limit.use) : "-", std::to_string(limit.bound),
-                   std::to_string(limit.hits), limit.beyond});
+                   limit.hits ? std::to_string(*limit.hits) : "-", limit.beyond});
     }
     return {Status::done, {{"limits", list}}, table.text()};
+}
+
+Response render_sticky(const std::vector<gateway::StickyView>& destinations) {
+    Table table({"destination", ">keyed", "last", "binds"});
+    Json list = Json::array();
+    for (const auto& entry : destinations) {
+        const std::string last = rfc3339(WallTime{std::chrono::seconds(entry.last)});
+        list.push_back({{"destination", entry.destination.text()},
+                        {"times", entry.times},
+                        {"last", last},
+                        {"binds", entry.binds}});
+        table.add(
+            {entry.destination.text(), std::to_string(entry.times), last, entry.binds ? "yes" : "not yet"});
+    }
+    return {Status::done,
+            {{"sticky", list}},
+            table.empty() ? std::string("No destination is remembered.\n") : table.text()};
 }
 
 Response render_explain(const gateway::ExplainView& view, WallTime now) {
@@ -76,6 +93,7 @@ Response render_explain(const gateway::ExplainView& view, WallTime now) {
               {"direction", view.direction},
               {"class", to_text(view.class_kind)},
               {"class_prefix", prefix},
+              {"class_source", view.class_source ? Json(view.class_source->text()) : Json(nullptr)},
               {"state", view.state},
               {"reason", view.reason},
               {"reason_help", view.reason_help},
@@ -96,7 +114,8 @@ Response render_explain(const gateway::ExplainView& view, WallTime now) {
                           {"age", seconds(view.tunnel->age)}};
 
     std::string text = fmt::format("{} ({})\n", view.pair.text(), view.direction);
-    text += fmt::format("class     {}, by {}\n", to_text(view.class_kind), prefix);
+    text += fmt::format("class     {}, by {}{}\n", to_text(view.class_kind), prefix,
+                        view.class_source ? " from " + view.class_source->text() : "");
     text += fmt::format("state     {}{}{}\n", view.state, view.reason.empty() ? "" : ": ", view.reason);
     if (!view.reason_help.empty()) text += fmt::format("          {}\n", view.reason_help);
     if (!view.what_happens.empty()) text += fmt::format("now       {}\n", view.what_happens);

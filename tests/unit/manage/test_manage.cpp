@@ -147,7 +147,14 @@ class FakeProvider final : public Provider {
     std::vector<gateway::CounterView> counters() const override { return {{"ike_refused", 2}}; }
     std::vector<gateway::LimitView> limits() const override {
         return {{"limits.connections", 12, 65536, 3, "answered without an instance"},
-                {"dns.max-queries", std::nullopt, 512, 0, "the lookup fails"}};
+                {"dns.max-queries", std::nullopt, 512, std::nullopt, "the question waits"}};
+    }
+    std::vector<gateway::StickyView> sticky() const override {
+        return {{ip("192.2.0.66"), 2, 1795307090, true}};
+    }
+    ActionResult clear_sticky(const Address& destination) override {
+        if (destination == ip("192.2.0.66")) return {ActionResult::Outcome::done, "released"};
+        return {ActionResult::Outcome::not_found, "not sticky"};
     }
     gateway::ExplainView explain(const Pair& pair, std::uint8_t protocol, std::uint16_t port) const override {
         gateway::ExplainView view;
@@ -459,13 +466,25 @@ TEST_CASE("the ledger of clear text: workers together, most bytes first") {
           Json{{"reason", "always-clear-text"}, {"flows", nullptr}, {"datagrams", 5}, {"bytes", 420}});
 }
 
+TEST_CASE("sticky destinations are shown, and released by an admin") {
+    Fixture f;
+    CHECK(f.run("show sticky").text ==
+          "destination  keyed  last                         binds\n"
+          "192.2.0.66       2  2026-11-22T00:24:50.000000Z  yes\n");
+    CHECK(f.run("sticky clear", {"192.2.0.66"}).status == Status::done);
+    CHECK(f.run("sticky clear", {"192.2.0.67"}).status == Status::not_found);
+    CHECK(f.run("sticky clear", {"bob"}).status == Status::usage);
+    f.caller = {1000, Role::viewer};
+    CHECK(f.run("sticky clear", {"192.2.0.66"}).status == Status::not_permitted);
+}
+
 TEST_CASE("show limits: use, bound, hits") {
     Fixture f;
     const Response response = f.run("show limits");
     CHECK(response.text ==
           "limit               use  bound  hits  what becomes of one more\n"
           "limits.connections   12  65536     3  answered without an instance\n"
-          "dns.max-queries       -    512     0  the lookup fails\n");
+          "dns.max-queries       -    512     -  the question waits\n");
     CHECK(response.json["limits"][1]["use"].is_null());
     CHECK(response.json["limits"][0]["hits"] == 3);
 }

@@ -1,0 +1,43 @@
+# classes by source, require-secure, a configured peer without DNS, and stickiness
+#
+#   alice .65, .71 ── sg-a ════ Internet ════ sg-b ── bob .66, .67, ::71 (configured, not in DNS)
+# shellcheck shell=bash disable=SC2154,SC2016
+plan_addresses() {
+    address alice eth0 192.1.0.71/24 2001:db8:a::71/64
+    address bob eth0 192.2.0.71/24 2001:db8:b::71/64 192.2.0.72/24
+    address internet lo 192.7.0.70/32
+}
+key() { published "$1" 192.1.1.4 192.1.0.71 | sed -n 's/.* IPSECKEY 10 1 2 192.1.1.4 //p'; }
+plan_zones() { printf 'minimum 2\nzone 0.7.192.in-addr.arpa. unsigned\n'; echo "70.0.7.192.in-addr.arpa. 60 IN IPSECKEY 10 1 2 192.7.0.70 $(key sg-b)"; }
+plan_config() {
+    local near='"2001:db8:a::71/128"' far='"2001:db8:b::71/128"' other=sg-b at=2001:db8:1::5 rules
+    [ "$1" = sg-a ] || { local swap=$near; near=$far far=$swap other=sg-a at=2001:db8:1::4; }
+    rules="  - {class: configured, destinations: [$far], sources: [$near], peer: $other}\n"
+    [ "$1" = sg-b ] || rules+='  - {class: always-clear-text, destinations: [192.2.0.67/32], sources: [192.1.0.71/32]}\n  - {class: oe-paranoid, destinations: [192.7.0.70/32], require-secure: true}\n'
+    sed "s#^classes:#peers:\n  - {name: $other, gateway: \"$at\", keys: [\"$(key $other)\"]}\n&\n$rules#" | sed '$a sticky: {enabled: true, after: 2}\ntimers: {dns-failure: 2s}' | grep -v '^$'
+}
+export OEGATE_LAB_TTL=3; export -f plan_addresses plan_zones plan_config key
+. "$root/tests/smoke/lab.sh"
+why() { echo "$(flow sg-a "$1" "$2" state) $(flow sg-a "$1" "$2" reason)"; }
+
+expect "from .71, its source's class" "1 2" "$(ping_from alice 192.2.0.67 2 -I 192.1.0.71)"
+expect "from .65, the class of everybody" "1 2" "$(ping_from alice 192.2.0.67 2 -I 192.1.0.65)"
+expect "the first in the clear, the second encrypted" "none encrypt" \
+    "$(flow sg-a 192.1.0.71 192.2.0.67 state) $(flow sg-a 192.1.0.65 192.2.0.67 state)"
+expect "an unsigned record, where the class requires DNSSEC" "" "$(ping_from alice 192.7.0.70 1 -W 2)"
+expect "state and reason" "deny p.insecure" "$(why 192.1.0.65 192.7.0.70)"
+expect "the configured peer, known without DNS" "1 2" "$(ping_from alice 2001:db8:b::71 2 -I 2001:db8:a::71)"
+expect "state and class" "encrypt configured" "$(flow sg-a 2001:db8:a::71 2001:db8:b::71 state) $(flow sg-a 2001:db8:a::71 2001:db8:b::71 class)"
+for _ in 1 2; do  # keyed twice: sticky
+    ping_from alice 192.2.0.66 1 -I 192.1.0.65 >/dev/null
+    expect "towards .66" encrypt "$(flow sg-a 192.1.0.65 192.2.0.66 state)"
+    gate sg-a flow clear 192.1.0.65 192.2.0.66 >/dev/null
+done
+"$root/scripts/lab" kill unbound
+expect "DNS is switched off: never keyed, in the clear" "1 pass p.dnsfail" "$(ping_from alice 192.2.0.72 1 -W 10) $(why 192.1.0.65 192.2.0.72)"
+expect "keyed before: not in the clear" "" "$(ping_from alice 192.2.0.66 1 -W 7 -I 192.1.0.65)"
+expect "state and reason" "deny f.sticky" "$(why 192.1.0.65 192.2.0.66)"
+expect "the configured peer needs no DNS" "1" "$(ping_from alice 2001:db8:b::71 1 -I 2001:db8:a::71)"
+expect "released by the operator" 0 "$(gate sg-a sticky clear 192.2.0.66 >/dev/null; echo $?)"
+expect "and in the clear" "1" "$(ping_from alice 192.2.0.66 1 -W 10 -I 192.1.0.65)"
+show gate sg-a show sticky
