@@ -115,6 +115,7 @@ class Gateway::Impl {
     void carry(const keying::AskUse& a, Time now);
     void carry(const keying::RekeyChild& a, Time now);
     void carry(const keying::DeleteChild& a, Time now);
+    void carry(const keying::CloseChannel& a, Time now);
     void carry(const keying::CheckLiveness& a, Time now);
     void carry(const keying::AnswerPeerKeys& a, Time now);
     void carry(const keying::AnswerAuthorization& a, Time now);

@@ -137,8 +137,8 @@ void Gateway::Impl::carry(ike::WantAuthorization& e, Time now) {
 void Gateway::Impl::carry(ike::InstallChild& e, Time now) {
     const ike::ChildId id = e.child;
     const std::uint32_t spi = e.spi_in;
-    installing[id] = {id,       e.connection, e.initiator, e.replaces, e.pair,
-                      e.remote, e.peer,       e.peer_key,  e.verdict,  e.lowest_nonce};
+    installing[id] = {id,       e.sa,   e.connection, e.initiator, e.replaces,    e.pair,
+                      e.remote, e.peer, e.peer_key,   e.verdict,   e.lowest_nonce};
     if (sa.install(e, now)) return;
     installing.erase(id);
     sa.release(spi);
@@ -166,7 +166,9 @@ void Gateway::Impl::carry(ike::RekeyFailed& e, Time now) {
     keying.on_rekey_failed(e.child, now);
 }
 
-void Gateway::Impl::carry(ike::IkeRekeyed&, Time) {}
+void Gateway::Impl::carry(ike::IkeRekeyed& e, Time now) {
+    keying.on_ike_rekeyed(e, now);
+}
 
 void Gateway::Impl::carry(ike::Notice& e, Time) {
     const bool security = e.level == ike::Notice::Level::security;
@@ -240,6 +242,9 @@ void Gateway::Impl::carry(const keying::DeleteChild& a, Time now) {
     // Inbound stays until the engine says that the child is gone, or a while at most.
     sa.remove(a.child, true, now);
     engine.delete_child(a.child, now);
+}
+void Gateway::Impl::carry(const keying::CloseChannel& a, Time now) {
+    engine.delete_ike_sa(a.channel, now);
 }
 void Gateway::Impl::carry(const keying::CheckLiveness& a, Time now) {
     engine.check_liveness(a.child, now);

@@ -39,7 +39,11 @@ void Keying::Impl::adopt_first(Connection& c, const NewChild& info, Story reason
 /// What DNS said when the peer was let in: looked at again when it is stale. A peer that
 /// speaks for itself has no delegation: its key is looked at with the first look.
 void Keying::Impl::learn_delegation(Connection& c, const NewChild& info, Time now) {
-    if (c.match.kind == ClassKind::configured || info.initiator || info.replaces) return;
+    if (c.match.kind == ClassKind::configured || info.replaces) return;
+    if (info.initiator) {
+        if (!c.answer) c.answer_until = now;  // an exchange that ended after its answer was given up
+        return;
+    }
     const auto it = authorized.find(info.child);
     if (it != authorized.end() && it->second.answer) {
         c.answer = std::move(it->second.answer);
@@ -108,6 +112,7 @@ void Keying::Impl::move_to(Connection& c, ike::ChildId id, Story reason) {
     leave_peer(c);
     if (Child* former = c.current && *c.current != id ? c.child(*c.current) : nullptr) former->spent = true;
     c.current = id;
+    c.rekey_failed = false;
     child->move_at = kNever;
     peers[child->info.remote].connections.insert(c.id);
     set_policy(c, FlowState::encrypt, reason);
@@ -158,7 +163,7 @@ void Keying::Impl::forget_children(Connection& c, bool tell_peer) {
     }
     c.children.clear();
     c.current.reset();
-    c.rekeying = false;
+    c.rekeying = c.rekey_failed = false;
 }
 
 void Keying::Impl::leave_peer(Connection& c) {

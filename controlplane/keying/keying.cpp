@@ -138,6 +138,21 @@ void Keying::on_rekey_failed(ike::ChildId child, Time now) {
     if (Connection* c = impl_->of_child(child)) impl_->step(*c, {Event::rekey_failed, "", child}, now);
 }
 
+void Keying::on_ike_rekeyed(const ike::IkeRekeyed& rekeyed, Time now) {
+    Impl& m = *impl_;
+    const auto peer = m.peers.find(rekeyed.remote);
+    if (peer == m.peers.end()) return;
+    const std::set<ConnectionId> behind = peer->second.connections;
+    for (const ConnectionId id : behind) {
+        Connection& c = m.connections.at(id);
+        const Child* child = c.current ? c.child(*c.current) : nullptr;
+        if (child == nullptr || child->info.channel != rekeyed.sa || c.state != State::keyed ||
+            c.answer_until > now)
+            continue;
+        m.step(c, {Event::ike_rekeyed, "channel with " + rekeyed.peer.text()}, now);
+    }
+}
+
 void Keying::on_sa_expired(ike::ChildId child, bool hard, Time now) {
     if (Connection* c = impl_->of_child(child))
         impl_->step(*c, {hard ? Event::hard_expiry : Event::soft_expiry, "", child}, now);

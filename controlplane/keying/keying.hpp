@@ -81,6 +81,10 @@ struct RekeyChild {
 struct DeleteChild {
     ike::ChildId child;
 };
+/// The keying channel behind a child goes, with all its children.
+struct CloseChannel {
+    ike::IkeSaId channel;
+};
 struct CheckLiveness {
     ike::ChildId child;
 };
@@ -113,15 +117,17 @@ struct Transition {
     /// a line of log each.
     bool repeated = false;
 };
-using Action = std::variant<LookUpDelegation, LookUpKeys, AbandonLookup, StartExchange, ForgetExchange,
-                            ApplyPolicy, DropPolicy, AskUse, RekeyChild, DeleteChild, CheckLiveness,
-                            AnswerPeerKeys, AnswerAuthorization, RememberSticky, ForgetSticky, Transition>;
+using Action =
+    std::variant<LookUpDelegation, LookUpKeys, AbandonLookup, StartExchange, ForgetExchange, ApplyPolicy,
+                 DropPolicy, AskUse, RekeyChild, DeleteChild, CloseChannel, CheckLiveness, AnswerPeerKeys,
+                 AnswerAuthorization, RememberSticky, ForgetSticky, Transition>;
 
 // ---- events --------------------------------------------------------------------
 
 /// An SA pair whose inbound half is in its worker: ike::InstallChild without keys.
 struct NewChild {
     ike::ChildId child = 0;
+    ike::IkeSaId channel = 0;
     ConnectionId connection = 0;
     bool initiator = false;
     std::optional<ike::ChildId> replaces;
@@ -200,6 +206,8 @@ class Keying {
     void on_child_gone(const ike::ChildGone& gone, Time now);
     void on_initiate_failed(const ike::InitiateFailed& failed, Time now);
     void on_rekey_failed(ike::ChildId child, Time now);
+    /// What rests on a DNS answer that is stale meanwhile is asked for anew.
+    void on_ike_rekeyed(const ike::IkeRekeyed& rekeyed, Time now);
     // from the operator and the clock
     bool clear(const Pair& pair, Time now);
     /// What the store kept; before anything else.

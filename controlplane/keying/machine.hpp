@@ -81,6 +81,7 @@ struct Connection {
     std::optional<ike::ChildId> current;
     Verdict verdict = Verdict::indeterminate;
     bool rekeying = false;
+    bool rekey_failed = false;
     // timers
     Time hold_at = kNever, late_at = kNever, lifespan_at = kNever, look_at = kNever, ask_at = kNever,
          close_at = kNever;
@@ -157,6 +158,7 @@ class Keying::Impl {
         unsigned said = 0;
     };
     std::map<std::pair<Address, Story>, Burst> bursts;
+    Time bursts_swept{};
     std::map<Address, StickyEntry> sticky;
     std::set<std::pair<std::int64_t, Address>> sticky_age;
     ConnectionId next_id = 1;

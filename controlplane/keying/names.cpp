@@ -97,6 +97,7 @@ constexpr std::array kEventNames{
     Word{Event::requery_usable, "requery-usable"},
     Word{Event::requery_differs, "requery-differs"},
     Word{Event::requery_bad, "requery-bad"},
+    Word{Event::ike_rekeyed, "ike-rekeyed"},
     Word{Event::key_gone, "key-gone"},
     Word{Event::sticky, "sticky"},
     Word{Event::no_tunnel, "no-tunnel"},
@@ -139,6 +140,7 @@ constexpr std::array kRunNames{
     Word{Run::retry_query, "ask again later"},
     Word{Run::rejudge, "judge anew"},
     Word{Run::reauthenticate, "judge anew, fresh channel"},
+    Word{Run::rehold_anew, "hold again, close the channel"},
     Word{Run::hold_now, "hold"},
     Word{Run::resume, "go on as before"},
     Word{Run::mark_sticky, "say that it is sticky"},
@@ -185,7 +187,7 @@ constexpr std::array kToNames{
     Word{To::gone, "gone"},           Word{To::waiting, "waiting"},
     Word{To::answered, "answered"},
 };
-constexpr std::array<std::string_view, 30> kFactNames{"class",
+constexpr std::array<std::string_view, 31> kFactNames{"class",
                                                       "class",
                                                       "class",
                                                       "by default",
@@ -214,7 +216,8 @@ constexpr std::array<std::string_view, 30> kFactNames{"class",
                                                       "less than required",
                                                       "DNS asked again",
                                                       "encrypted",
-                                                      "class initiates"};
+                                                      "class initiates",
+                                                      "rekey failed"};
 
 }  // namespace
 

@@ -165,6 +165,7 @@ enum class Event : std::uint8_t {
     requery_usable,   // as before, gateways with which keying had failed
     requery_differs,
     requery_bad,  // no answer, a bogus one, or one less secure than the SA pair
+    ike_rekeyed,  // the channel goes on: is its key still published?
     key_gone,     // the gateway in use is still delegated to, under other keys
     sticky,       // a failure that would have been clear text
     hold_timer,
@@ -233,6 +234,8 @@ inline constexpr Facts kAsking = 1u << 27;      // DNS is being asked again
 inline constexpr Facts kEncrypting = 1u << 28;  // the worker encrypts this pair
 inline constexpr Facts kInitiates = 1u << 29;   // class opportunistic (not accept-only) or configured
 
+inline constexpr Facts kRekeyFailed = 1u << 30;  // the SA pair in use could not be rekeyed
+
 /// The facts of `mask` must have `value`.
 struct Requires {
     Facts mask = 0;
@@ -266,12 +269,13 @@ enum class Run : std::uint8_t {
     adopt_new,       // the peer's new child replaces its old one
     move,            // outbound traffic to this child
     begin_rekey,
-    end_rekey,   // a rekey failed
-    drop_child,  // forget a child that is not in use
-    fall_back,   // forget the child in use, another takes over
-    rehold,      // forget the children, hold, key anew
-    hold_now,    // the child in use went while keying anew: hold
-    resume,      // keying anew takes too long: as before, tried again later
+    end_rekey,    // a rekey failed
+    drop_child,   // forget a child that is not in use
+    fall_back,    // forget the child in use, another takes over
+    rehold,       // forget the children, hold, key anew
+    rehold_anew,  // the same, and the channel is closed
+    hold_now,     // the child in use went while keying anew: hold
+    resume,       // keying anew takes too long: as before, tried again later
     mark_sticky,
     check_liveness,
     ask_use,

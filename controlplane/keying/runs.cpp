@@ -70,6 +70,7 @@ void Keying::Impl::run(Connection& c, const Row& row, const Step& s, Time now) {
             return;
         case Run::next_gateway:
             ++c.at;
+            c.fresh = c.reauth;
             walk(c, now);
             return;
         case Run::conclude:
@@ -118,6 +119,7 @@ void Keying::Impl::run(Connection& c, const Row& row, const Step& s, Time now) {
             return;
         case Run::end_rekey:
             c.rekeying = false;
+            c.rekey_failed = true;
             return;
         case Run::drop_child:
             drop_child(c, s.child);
@@ -125,9 +127,13 @@ void Keying::Impl::run(Connection& c, const Row& row, const Step& s, Time now) {
         case Run::fall_back:
             fall_back(c, s, row.story);
             return;
-        case Run::rehold: {
+        case Run::rehold:
+        case Run::rehold_anew: {
             const Child* lapsed = c.child(s.child);
             if (row.story == Story::k_dead && lapsed != nullptr) c.dead = lapsed->info.remote;
+            // RFC 7296 §2.8: a channel that cannot rekey is no good for the next SA pair either.
+            if (row.run == Run::rehold_anew && lapsed != nullptr)
+                actions.push_back(CloseChannel{lapsed->info.channel});
             set_policy(c, FlowState::hold, row.story);
             forget_children(c, row.story != Story::k_dead);
             start_lookup(c, now);

@@ -127,6 +127,7 @@ Facts Keying::Impl::facts_of(const Connection& c, const Step& s, Time now) const
     const ClassGroup group = group_of(c.match.kind);
     set(kInitiates, group == ClassGroup::oe || group == ClassGroup::configured);
     set(kRekeying, c.rekeying);
+    set(kRekeyFailed, c.rekey_failed);
     if (const NewChild* n = s.new_child) {
         set(kInitiator, n->initiator);
         // A rekey of a child that is gone meanwhile is an SA pair like any other.
@@ -215,8 +216,10 @@ void Keying::Impl::say(const Pair& pair, State from, State to, const Row& row, c
 
 bool Keying::Impl::is_repeated(const Address& common, Story story, Time now) {
     const Duration window = config.timers.liveness;
-    if (bursts.size() >= kMaxBursts)
+    if (bursts.size() >= kMaxBursts && now - bursts_swept >= 1s) {
+        bursts_swept = now;
         std::erase_if(bursts, [&](const auto& b) { return now - b.second.since >= window; });
+    }
     if (bursts.size() >= kMaxBursts) return false;
     Burst& burst = bursts.try_emplace({common, story}, Burst{now}).first->second;
     if (now - burst.since >= window) burst = {now};

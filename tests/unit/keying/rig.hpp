@@ -133,6 +133,7 @@ class Rig {
     std::vector<RekeyChild> rekeys;
     std::vector<DeleteChild> deletes;
     std::vector<CheckLiveness> checks;
+    std::vector<CloseChannel> closed;
     std::vector<AnswerPeerKeys> peer_keys;
     std::vector<AnswerAuthorization> authorizations;
     std::vector<StickyEntry> remembered;
@@ -183,6 +184,7 @@ class Rig {
     NewChild child(ike::ChildId id, bool ours, std::uint8_t nonce = 5) {
         NewChild c;
         c.child = id;
+        c.channel = 77;
         c.connection = ours && !exchanges.empty() ? exchanges.back().request.connection : 0;
         c.initiator = ours;
         c.pair = kPair;
@@ -281,6 +283,7 @@ class Rig {
     void take(AskUse a) { asked.push_back(a); }
     void take(RekeyChild a) { rekeys.push_back(a); }
     void take(DeleteChild a) { deletes.push_back(a); }
+    void take(CloseChannel a) { closed.push_back(a); }
     void take(CheckLiveness a) { checks.push_back(a); }
     void take(AnswerPeerKeys a) { peer_keys.push_back(std::move(a)); }
     void take(AnswerAuthorization a) { authorizations.push_back(a); }

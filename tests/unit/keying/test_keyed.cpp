@@ -247,3 +247,27 @@ ROW_TEST("row k.old: an SA pair that is not in use ends quietly, however") {
         CHECK(o.rekeys.empty());
     }
 }
+
+ROW_TEST("row k.rekey-fail: at the hard expiry the channel is closed as well (RFC 7296 §2.8)") {
+    r.key_pair();
+    r.keying.on_sa_expired(1, false, r.now);
+    r.keying.on_rekey_failed(1, r.now);
+    r.keying.on_sa_expired(1, true, r.now);
+    r.drain();
+    CHECK(r.policy() == FlowState::hold);
+    REQUIRE(r.closed.size() == 1);
+    CHECK(r.closed[0].channel == 77);
+
+    Rig late;  // the peer's rekey came through after all
+    late.key_pair();
+    late.keying.on_sa_expired(1, false, late.now);
+    late.keying.on_rekey_failed(1, late.now);
+    auto n = late.child(2, false);
+    n.replaces = 1;
+    late.installed(n);
+    late.gone(1, Reason::deleted_by_peer);
+    late.keying.on_sa_expired(2, true, late.now);
+    late.drain();
+    CHECK(late.state() == "potential");
+    CHECK(late.closed.empty());
+}

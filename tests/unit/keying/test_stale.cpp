@@ -277,3 +277,24 @@ ROW_TEST("row l.stale: what DNS said of a peer that was let in is asked again, t
     r.dns(answer(Outcome::usable, {gateway(kSgB, 10)}));
     CHECK(r.state() == "keyed");
 }
+
+ROW_TEST("row l.stale: when the channel is rekeyed, what is stale is asked for at once") {
+    const ike::IkeRekeyed rekeyed{77, Identity::of(kSgB), kSgB, key(1), Verdict::secure};
+    r.key_pair(30s);
+    r.keying.on_ike_rekeyed(rekeyed, r.now);  // the answer holds
+    r.drain();
+    CHECK(r.lookups.size() == 1);
+    r.pass(40s);  // before the first look
+    auto other = rekeyed;
+    other.sa = 78;
+    r.keying.on_ike_rekeyed(other, r.now);  // another channel of that gateway
+    r.drain();
+    CHECK(r.lookups.size() == 1);
+    r.keying.on_ike_rekeyed(rekeyed, r.now);
+    r.drain();
+    REQUIRE(r.lookups.size() == 2);
+    CHECK(r.lookups[1].fresh);
+    r.dns(answer(Outcome::usable, {with_key(kSgB, 2)}));
+    CHECK(r.ran(Story::k_key_gone) == 1);
+    CHECK(r.state() == "pending");
+}
