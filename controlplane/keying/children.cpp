@@ -9,6 +9,7 @@ Child& Keying::Impl::add_child(Connection& c, const NewChild& info, Time now) {
     Child child;
     child.info = info;
     child.installed = now;
+    if (c.watch_at == kNever) c.watch_at = now + config.timers.liveness;
     c.children.push_back(std::move(child));
     return c.children.back();
 }
@@ -163,6 +164,7 @@ void Keying::Impl::forget_children(Connection& c, bool tell_peer) {
     }
     c.children.clear();
     c.current.reset();
+    c.watch_at = kNever;
     c.rekeying = c.rekey_failed = false;
 }
 

@@ -174,6 +174,11 @@ void Keying::on_use_report(const UseReport& report, Time now) {
                now);
         return;
     }
+    if (m.is_silent(*c, report, now)) {
+        const ConnectionId id = c->id;
+        m.hint(*c, "something is sent, and nothing comes back", now);
+        if (!m.connections.contains(id)) return;
+    }
     if (!is_expiring(c->state) || c->requerying) return;  // answered twice
     const auto within = static_cast<std::uint64_t>(m.config.timers.used_within.count());
     Step s{Event::used_report};
@@ -196,11 +201,7 @@ void Keying::on_peer_hint(const Address& remote, Time now) {
 void Keying::on_clear_text(const Pair& pair, Time now) {
     Impl& m = *impl_;
     Connection* c = m.of_pair(pair);
-    if (c == nullptr || !c->current) return;
-    Impl::Peer& peer = m.peers[c->child(*c->current)->info.remote];
-    if (peer.hinted && now - *peer.hinted < m.config.timers.liveness) return;
-    peer.hinted = now;
-    m.step(*c, {Event::hint, "clear text from the peer's host"}, now);
+    if (c != nullptr && c->current) m.hint(*c, "clear text from the peer's host", now);
 }
 
 bool Keying::clear(const Pair& pair, Time now) {

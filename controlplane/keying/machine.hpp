@@ -84,7 +84,7 @@ struct Connection {
     bool rekey_failed = false;
     // timers
     Time hold_at = kNever, late_at = kNever, lifespan_at = kNever, look_at = kNever, ask_at = kNever,
-         close_at = kNever;
+         close_at = kNever, watch_at = kNever;
     Time queued = kNever;
     std::deque<StoryLine> story;
     std::optional<std::uint64_t> final_packets;
@@ -184,6 +184,9 @@ class Keying::Impl {
     bool is_repeated(const Address& common, Story story, Time now);
     void refuse_event(const Pair& pair, State state, Event event, const std::string& detail);
     void forget_peers(Time now);
+    void watch(Connection& c, Time now);
+    bool is_silent(const Connection& c, const UseReport& report, Time now) const;
+    void hint(Connection& c, std::string detail, Time now);
 
     // answers.cpp
     void judge(Connection& c, const discovery::DelegationAnswer& answer, Time until, Time now);

@@ -137,12 +137,13 @@ Facts Keying::Impl::facts_of(const Connection& c, const Step& s, Time now) const
         set(kRekey, rekey);
         for (const Child& rival : c.children) {
             if (rival.lost || rival.deleting) continue;
-            if (rekey) set(kCollide, rival.info.replaces == n->replaces);
+            if (rekey) set(kCollide, rival.info.replaces == n->replaces && rival.can_serve());
             // Exchanges crossed when each side started one at about the same time;
             // a peer that comes back later has forgotten the former (r.identical).
             else
                 set(kCollide, rival.info.initiator != n->initiator && rival.info.peer == n->peer &&
-                                  !rival.info.replaces && now - rival.installed < config.timers.hold);
+                                  rival.can_serve() && !rival.info.replaces &&
+                                  now - rival.installed < config.timers.hold);
             set(kSamePeer, rival.info.peer == n->peer);
         }
     } else if (s.child != 0) {
@@ -244,6 +245,7 @@ void Keying::Impl::refuse_event(const Pair& pair, State state, Event event, cons
 void Keying::Impl::rearm(Connection& c) {
     Time next = std::min({c.hold_at, c.late_at, c.ask_at, c.close_at});
     if (!is_expiring(c.state)) next = std::min({next, c.lifespan_at, c.look_at});
+    if (!c.children.empty()) next = std::min(next, c.watch_at);
     for (const Child& child : c.children) next = std::min({next, child.move_at, child.probe_at});
     if (next == c.queued) return;
     if (c.queued != kNever) timers.erase({c.queued, c.id});
@@ -282,7 +284,31 @@ void Keying::Impl::fire(ConnectionId id, Time now) {
         }
         for (const auto& [event, child] : due) step(it->second, {event, "", child}, now);
     }
+    if (const auto it = get(); it != connections.end() && it->second.watch_at <= now) watch(it->second, now);
     if (const auto it = get(); it != connections.end()) rearm(it->second);
+}
+
+/// A gateway that died is not noticed by those who only send. The worker is asked now and
+/// then; its answer may be a hint, and changes nothing else (RFC 7296 §2.4: liveness is
+/// checked when something was sent and nothing has come for a while).
+void Keying::Impl::watch(Connection& c, Time now) {
+    c.watch_at = c.children.empty() ? kNever : now + config.timers.liveness;
+    if (c.current && c.ask_at == kNever) actions.push_back(AskUse{c.pair, c.current});
+}
+
+bool Keying::Impl::is_silent(const Connection& c, const UseReport& report, Time now) const {
+    const Child* child = c.current ? c.child(*c.current) : nullptr;
+    const auto patience = static_cast<std::uint64_t>(config.timers.liveness.count());
+    return child != nullptr && now - child->installed >= config.timers.liveness &&
+           report.outbound_age_ns < patience && report.inbound_age_ns >= patience;
+}
+
+/// k.hint, at most one a peer in the liveness interval.
+void Keying::Impl::hint(Connection& c, std::string detail, Time now) {
+    Peer& peer = peers[c.child(*c.current)->info.remote];
+    if (peer.hinted && now - *peer.hinted < config.timers.liveness) return;
+    peer.hinted = now;
+    step(c, {Event::hint, std::move(detail)}, now);
 }
 
 /// A peer whose pairs are gone is kept while its hint limit runs, no longer.

@@ -135,6 +135,33 @@ ROW_TEST("row k.hint") {
     CHECK(r.policy() == FlowState::encrypt);
 }
 
+ROW_TEST("row k.hint: what is sent and never answered") {
+    r.key_pair();
+    const auto report = [&](Duration out, std::optional<Duration> in) {
+        UseReport use;
+        use.pair = kPair;
+        use.outbound_age_ns = static_cast<std::uint64_t>(out.count());
+        use.inbound_age_ns = in ? static_cast<std::uint64_t>(in->count()) : kNeverUsed;
+        r.keying.on_use_report(use, r.now);
+        r.drain();
+    };
+    report(1s, std::nullopt);  // a fresh SA pair: its answers may be under way
+    CHECK(r.checks.empty());
+    const std::size_t asked = r.asked.size();
+    r.pass(60s);
+    CHECK(r.asked.size() > asked);  // the worker is asked by itself
+    report(1s, 5s);                 // answered
+    report(70s, std::nullopt);      // nothing was sent lately
+    CHECK(r.checks.empty());
+    report(1s, 61s);
+    REQUIRE(r.checks.size() == 1);
+    report(1s, 62s);  // once in a liveness interval
+    CHECK(r.checks.size() == 1);
+    CHECK(r.policy() == FlowState::encrypt);
+    r.gone(1, ike::ChildGone::Reason::ike_dead);
+    CHECK(r.policy() == FlowState::hold);
+}
+
 ROW_TEST("row k.second") {
     r.key_pair();
     auto n = r.child(9, false);

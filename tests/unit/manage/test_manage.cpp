@@ -362,7 +362,8 @@ TEST_CASE("the commands") {
               "prefix        via        interface\n192.1.0.0/24  connected  inside\n0.0.0.0/0     192.1.1.1  "
               "outside\n");
         CHECK(f.run("show classes").text ==
-              "destination  class\n10.0.0.0/8   always-clear-text\ndefault      deny\n");
+              "destination  source  class\n10.0.0.0/8   any     always-clear-text\ndefault      any     "
+              "deny\n");
         CHECK(f.run("show neighbours").json["neighbours"][0]["state"] == "reachable");
         CHECK(f.run("show ike").text == "No keying channels.\n");
         CHECK(f.run("show dns").text ==
