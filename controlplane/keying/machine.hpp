@@ -85,6 +85,7 @@ struct Connection {
     // timers
     Time hold_at = kNever, late_at = kNever, lifespan_at = kNever, look_at = kNever, ask_at = kNever,
          close_at = kNever, watch_at = kNever;
+    Time held_until = kNever;  // hold: its bound, whatever is tried meanwhile
     Time queued = kNever;
     std::deque<StoryLine> story;
     std::optional<std::uint64_t> final_packets;

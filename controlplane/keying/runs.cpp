@@ -202,6 +202,7 @@ void Keying::Impl::run(Connection& c, const Row& row, const Step& s, Time now) {
 void Keying::Impl::set_policy(Connection& c, FlowState state, Story reason) {
     c.policy = state;
     c.reason = reason;
+    if (state != FlowState::hold) c.held_until = kNever;
     actions.push_back(ApplyPolicy{c.pair, state, c.match.kind, static_cast<std::uint16_t>(reason),
                                   state == FlowState::encrypt ? c.current : std::nullopt});
 }
@@ -216,6 +217,8 @@ void Keying::Impl::begin_seeking(Connection& c, Time now) {
     c.lifespan = Duration::zero();
     c.lifespan_at = c.look_at = c.ask_at = kNever;
     c.hold_at = now + config.timers.hold;
+    // Held all the while, though it was nearly keyed in between: no new patience.
+    if (c.policy == FlowState::hold) c.hold_at = c.held_until = std::min(c.held_until, c.hold_at);
 }
 
 void Keying::Impl::start_lookup(Connection& c, Time now) {

@@ -162,6 +162,19 @@ ROW_TEST("row k.hint: what is sent and never answered") {
     CHECK(r.policy() == FlowState::hold);
 }
 
+ROW_TEST("row g.hold-limit: no longer than the hold timer, though the pair was nearly keyed in between") {
+    r.seek();
+    r.pass(20s);
+    r.installed(r.child(2, false));  // s.peer-first: outbound waits for the peer's first ESP
+    CHECK(r.state() == "keyed");
+    r.gone(2, ike::ChildGone::Reason::deleted_by_peer);
+    CHECK(r.state() == "potential");
+    r.pass(9s);
+    CHECK(r.policy() == FlowState::hold);
+    r.pass(1s);
+    CHECK(r.policy() == FlowState::pass);
+}
+
 ROW_TEST("row k.second") {
     r.key_pair();
     auto n = r.child(9, false);
