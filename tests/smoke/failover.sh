@@ -5,10 +5,11 @@
 # shellcheck shell=bash disable=SC2154
 plan_addresses() { address bob eth1 2001:db8:b::66/128; }
 plan_records() { precedence=20 published sg-d 192.1.1.6 192.2.0.66 && precedence=20 published sg-d 2001:db8:1::6 2001:db8:b::66; }
-plan_config() { sed '$a timers: {liveness: 1s, retransmit: 100ms, look-again-first: 2s, look-again: 2s, used-within: 3s, gateway: 2s}'; }
+plan_config() { sed '$a timers: {liveness: 2s, retransmit: 100ms, look-again-first: 2s, look-again: 2s, used-within: 1s, gateway: 2s}'; }
 export OEGATE_LAB_SECOND=yes; export -f plan_addresses plan_records plan_config
 . "$root/tests/smoke/lab.sh"
-answered() { [ -n "$(ping_from "$1" "$2" 1 -W 1)" ]; }
+# Between two tries, long enough for a look that finds the pair unused.
+answered() { [ -n "$(ping_from "$1" "$2" 1)" ] || { sleep 4 && false; }; }
 gateways() { gate sg-a --json show tunnels "$1" "$2" | jq -r '[.tunnels[] | select(.in_use) | .gateway] | join(" ")'; }
 # Bob's own routing (draft §8): which way answers leave him.
 by() {
