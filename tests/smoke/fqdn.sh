@@ -25,12 +25,14 @@ export -f plan_addresses plan_records plan_zones plan_config key reverse
 . "$root/tests/smoke/lab.sh"
 identities() { gate sg-b --json show ike | jq -r '[.ike[].identity] | unique | join(" ")'; }
 
-while read -r alice bob sgb; do
+# The addresses of a name have one precedence between them: any may be tried first.
+while read -r alice bob; do
     expect "$bob answered, whose gateway is found by name" "1 2 3" "$(ping_from alice "$bob" 3 -I "$alice")"
     expect "state of the flow" encrypt "$(flow sg-a "$alice" "$bob" state)"
-    expect "gateway" "$sgb" "$(gate sg-a --json show tunnels "$alice" "$bob" | jq -r '.tunnels[0].gateway')"
-done <<<"192.1.0.71 192.2.0.71 192.1.1.5
-2001:db8:a::71 2001:db8:b::71 2001:db8:1::5"
+    gateway=$(gate sg-a --json show tunnels "$alice" "$bob" | jq -r '.tunnels[0].gateway')
+    expect "gateway is an address of the name" "$gateway" "$(grep -xF -e 192.1.1.5 -e 2001:db8:1::5 <<<"$gateway" || echo another)"
+done <<<"192.1.0.71 192.2.0.71
+2001:db8:a::71 2001:db8:b::71"
 expect "who sg-b says it speaks with" @sg-a.example "$(identities)"
 show gate sg-a explain 192.1.0.71 192.2.0.71
 show gate sg-b explain 192.2.0.71 192.1.0.71
