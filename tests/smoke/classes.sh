@@ -14,31 +14,27 @@ plan_config() {
     [ "$1" = sg-a ] || { local swap=$near; near=$far far=$swap other=sg-a at=2001:db8:1::4; }
     rules="  - {class: configured, destinations: [$far], sources: [$near], peer: $other}\n"
     [ "$1" = sg-b ] || rules+='  - {class: always-clear-text, destinations: [192.2.0.67/32], sources: [192.1.0.71/32]}\n  - {class: oe-paranoid, destinations: [192.7.0.70/32], require-secure: true}\n'
-    sed "s#^dns:#&\n  timeout: 2s#; s#^classes:#peers:\n  - {name: $other, gateway: \"$at\", keys: [\"$(key $other)\"]}\n&\n$rules#; \$a timers: {dns-failure: 2s}" | grep -v '^$'
+    sed "s#^dns:#&\n  timeout: 2s#; s#^classes:#peers:\n  - {name: $other, gateway: \"$at\", keys: [\"$(key $other)\"]}\n&\n$rules#; \$a timers: {dns-failure: 2s, gateway: 2s, liveness: 2s, retransmit: 100ms}" | grep -v '^$'
     [ "$1" = sg-b ] || echo 'sticky: {enabled: true, after: 2}'
 }
 export OEGATE_LAB_TTL=3; export -f plan_addresses plan_zones plan_config key
 . "$root/tests/smoke/lab.sh"
-why() { echo "$(flow sg-a "$1" "$2" state) $(flow sg-a "$1" "$2" reason)"; }
-
-expect "from .71, its source's class" "1 2" "$(ping_from alice 192.2.0.67 2 -I 192.1.0.71)"
-expect "from .65, the class of everybody" "1 2" "$(ping_from alice 192.2.0.67 2 -I 192.1.0.65)"
-expect "the first in the clear, the second encrypted" "none encrypt" \
-    "$(flow sg-a 192.1.0.71 192.2.0.67 state) $(flow sg-a 192.1.0.65 192.2.0.67 state)"
-expect "an unsigned record, where the class requires DNSSEC" "" "$(ping_from alice 192.7.0.70 1 -W 2)"
-expect "state and reason" "deny p.insecure" "$(why 192.1.0.65 192.7.0.70)"
-expect "the configured peer, known without DNS" "1 2" "$(ping_from alice 2001:db8:b::71 2 -I 2001:db8:a::71)"
-expect "state and class" "encrypt configured" "$(flow sg-a 2001:db8:a::71 2001:db8:b::71 state) $(flow sg-a 2001:db8:a::71 2001:db8:b::71 class)"
+state() { echo "$(flow sg-a "$1" "$2" state) $(flow sg-a "$1" "$2" "$3")"; }
+expect "from .71, its source's class: no state, in the clear" "1 2 none" "$(ping_from alice 192.2.0.67 2 -I 192.1.0.71) $(flow sg-a 192.1.0.71 192.2.0.67 state)"
+expect "from .65, the class of everybody" "1 2 encrypt" "$(ping_from alice 192.2.0.67 2) $(flow sg-a 192.1.0.65 192.2.0.67 state)"
+expect "an unsigned record, where the class requires DNSSEC" " deny p.insecure" "$(ping_from alice 192.7.0.70 1 -W 2) $(state 192.1.0.65 192.7.0.70 reason)"
+expect "the configured peer, known without DNS" "1 2 encrypt configured" "$(ping_from alice 2001:db8:b::71 2 -I 2001:db8:a::71) $(state 2001:db8:a::71 2001:db8:b::71 class)"
 for _ in 1 2; do  # keyed twice: sticky
-    ping_from alice 192.2.0.66 1 -I 192.1.0.65 >/dev/null
-    expect "towards .66" encrypt "$(flow sg-a 192.1.0.65 192.2.0.66 state)"
+    expect "towards .66" "1 encrypt" "$(ping_from alice 192.2.0.66 1) $(flow sg-a 192.1.0.65 192.2.0.66 state)"
     gate sg-a flow clear 192.1.0.65 192.2.0.66 >/dev/null
 done
 "$root/scripts/lab" kill unbound
-expect "DNS is switched off: never keyed, in the clear" "1 pass p.dnsfail" "$(ping_from alice 192.2.0.72 1) $(why 192.1.0.65 192.2.0.72)"
-expect "keyed before: not in the clear" "" "$(ping_from alice 192.2.0.66 1 -W 4 -I 192.1.0.65)"
-expect "state and reason" "deny f.sticky" "$(why 192.1.0.65 192.2.0.66)"
+expect "DNS is switched off: never keyed, in the clear" "1 pass p.dnsfail" "$(ping_from alice 192.2.0.72 1) $(state 192.1.0.65 192.2.0.72 reason)"
+expect "keyed before: not in the clear" " deny f.sticky" "$(ping_from alice 192.2.0.66 1 -W 4) $(state 192.1.0.65 192.2.0.66 reason)"
 expect "the configured peer needs no DNS" "1" "$(ping_from alice 2001:db8:b::71 1 -I 2001:db8:a::71)"
 expect_ok "released by the operator" gate sg-a sticky clear 192.2.0.66
-expect "and in the clear" "1" "$(ping_from alice 192.2.0.66 1 -I 192.1.0.65)"
+expect "and in the clear" "1" "$(ping_from alice 192.2.0.66 1)"
+"$root/scripts/lab" kill sg-b
+gate sg-a flow clear 2001:db8:a::71 2001:db8:b::71 >/dev/null
+expect "the configured peer is dead: never in the clear" " deny configured" "$(ping_from alice 2001:db8:b::71 1 -I 2001:db8:a::71) $(state 2001:db8:a::71 2001:db8:b::71 class)"
 show gate sg-a show sticky

@@ -5,11 +5,10 @@
 # shellcheck shell=bash disable=SC2154
 plan_addresses() { address bob eth1 2001:db8:b::66/128; }
 plan_records() { precedence=20 published sg-d 192.1.1.6 192.2.0.66 && precedence=20 published sg-d 2001:db8:1::6 2001:db8:b::66; }
-plan_config() { sed '$a timers: {liveness: 2s, retransmit: 100ms, look-again-first: 2s, look-again: 2s, used-within: 1s, gateway: 2s}'; }
+plan_config() { sed '$a timers: {liveness: 2s, retransmit: 100ms, gateway: 2s}'; }
 export OEGATE_LAB_SECOND=yes; export -f plan_addresses plan_records plan_config
 . "$root/tests/smoke/lab.sh"
-# Between two tries, long enough for a look that finds the pair unused.
-answered() { [ -n "$(ping_from "$1" "$2" 1)" ] || { sleep 4 && false; }; }
+answered() { [ -n "$(ping_from "$1" "$2" 1 -W 1)" ]; }
 gateways() { gate sg-a --json show tunnels "$1" "$2" | jq -r '[.tunnels[] | select(.in_use) | .gateway] | join(" ")'; }
 # Bob's own routing (draft §8): which way answers leave him.
 by() {
@@ -17,7 +16,6 @@ by() {
     at bob ip -6 route replace "2001:db8:b::$1/128" dev "$2"
     at bob ip -6 route replace 2001:db8:a::/64 via "2001:db8:b::$1" dev "$2"
 }
-
 hosts="192.1.0.65 192.2.0.66 192.1.1.5 192.1.1.6
 2001:db8:a::65 2001:db8:b::66 2001:db8:1::5 2001:db8:1::6"
 while read -r alice bob sgb sgd; do
@@ -28,7 +26,7 @@ done <<<"$hosts"
 while read -r alice bob sgb sgd; do
     wait_for 40 answered alice "$bob" || true
     expect "sg-b is dead: $bob answered" "1 2" "$(ping_from alice "$bob" 2)"
-    expect "by the other" "$sgd" "$(gateways "$alice" "$bob")"
+    expect "by the other" "$sgd k.dead" "$(gateways "$alice" "$bob") $(gate sg-a explain "$alice" "$bob" | grep -o k.dead)"
 done <<<"$hosts"
 "$root/scripts/lab" start sg-b && by 1 eth0
 while read -r alice bob sgb sgd; do
@@ -37,4 +35,5 @@ while read -r alice bob sgb sgd; do
     expect "what comes by the other is taken all the same" "$(by 2 eth1) 1 2" " $(ping_from bob "$alice" 2)"
     by 1 eth0
 done <<<"$hosts"
+expect "datagrams of the pairs in the clear, all the while" 0 "$(tcpdump -nr "$lab/capture/internet.pcap" host 192.2.0.66 or host 2001:db8:b::66 2>/dev/null | wc -l)"
 show gate sg-a explain 192.1.0.65 192.2.0.66
