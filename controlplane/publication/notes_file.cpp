@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "publication/notes_file.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,8 @@
 // Bad input, one row a variant, through whole look-ups: what comes of the record
 // alone, the line that the log and `show dns` give for it, that a good record beside it
 // still wins, and that another look-up at the same time does not notice.
+#include <algorithm>
+
 #include "discovery/records/rsa.hpp"
 #include "world.hpp"
 

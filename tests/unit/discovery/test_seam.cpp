@@ -1,6 +1,8 @@
 // Validation of our own as discovery drives it: what the judge wants is asked first,
 // learnt once, and its verdict is the answer's. The judge here is scripted; the real
 // one has tests of its own.
+#include <algorithm>
+
 #include "world.hpp"
 
 using namespace oegate;
