@@ -232,7 +232,7 @@ class Keying::Impl {
     std::int64_t wall(Time now) const;
     bool is_sticky(const Connection& c, Time now) const;
     void remember_sticky(const Connection& c, const NewChild& added, Time now);
-    bool forget_sticky(const Address& destination);
+    bool forget_sticky(Address destination);
     void put_sticky(const StickyEntry& entry);
 
     // offers.cpp

@@ -43,7 +43,8 @@ void Keying::Impl::remember_sticky(const Connection& c, const NewChild& added, T
     actions.push_back(RememberSticky{entry});
 }
 
-bool Keying::Impl::forget_sticky(const Address& destination) {
+/// By value: the caller may name an entry of what changes here.
+bool Keying::Impl::forget_sticky(Address destination) {
     const auto it = sticky.find(destination);
     if (it == sticky.end()) return false;
     sticky_age.erase({it->second.last, destination});
