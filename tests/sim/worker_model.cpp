@@ -44,7 +44,7 @@ void WorkerModel::untrack(const Pair& pair, Flow& flow) {
 void WorkerModel::track(const Pair& pair, Flow& flow) {
     untrack(pair, flow);
     if (flow.state != FlowState::hold || flow.held.empty()) return;
-    flow.tracked_ask = flow.asked + 1s;
+    flow.tracked_ask = flow.asked == kNever ? kNever : flow.asked + 1s;
     flow.tracked_since = flow.held_since;
     to_ask_.emplace(flow.tracked_ask, pair);
     held_.emplace(flow.tracked_since, pair);
