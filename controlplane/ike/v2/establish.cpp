@@ -4,14 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "ike/strength.hpp"
 #include "ike/v2/failures.hpp"
 #include "ike/v2/ike_auth.hpp"
 
 namespace oegate::ike::v2 {
-
-unsigned strength(Verdict verdict) {
-    return verdict == Verdict::secure ? 2 : verdict == Verdict::insecure ? 1 : 0;
-}
 
 void set_lifetimes(Core& core, IkeSa& sa, Time now) {
     const Duration life = core.settings.ike.ike_lifetime;

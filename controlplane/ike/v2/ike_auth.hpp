@@ -18,8 +18,6 @@ bool first_offer_ok(Core& core, const IkeSa& sa);
 void establish(Turn& turn);
 /// The peer has said INITIAL_CONTACT on this, its newest IKE SA (RFC 7296 §2.4).
 void honour_initial_contact(Turn& turn);
-/// secure above insecure above what cannot be told.
-unsigned strength(Verdict verdict);
 
 /// Rekey and end of an IKE SA, from now. Its initiator rekeys first, so that the two
 /// sides seldom do it at once (RFC 7296 §2.8).

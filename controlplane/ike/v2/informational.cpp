@@ -22,6 +22,11 @@ bool is_last_channel(Core& core, const IkeSa& dead) {
     return true;
 }
 
+/// The peer may still hold what this channel made: the next exchange tells it otherwise.
+void lose_peer_of(Core& core, const IkeSa& dead) {
+    if (!dead.configured && is_last_channel(core, dead)) core.lose_peer(dead.own, dead.peer);
+}
+
 }  // namespace
 
 void send_child_delete(Turn& turn, const Task& task) {
@@ -130,7 +135,7 @@ void die(Turn& turn) {
                      fmt::format("{} does not answer any more; its IKE SA and {} child(ren) end",
                                  sa.peer.text(), sa.children.size()),
                      turn.now);
-    if (!sa.configured && is_last_channel(turn.core, sa)) turn.core.lose_peer(sa.own, sa.peer);
+    lose_peer_of(turn.core, sa);
     sa.in.answer.clear();
     end_ike_sa(turn, ChildGone::Reason::ike_dead, Failure::dead_channel,
                fmt::format("the channel to {} is dead", sa.peer.text()));
@@ -151,8 +156,7 @@ void finish_close(Turn& turn) {
 
 /// Our delete was never answered: the peer may still believe in this IKE SA.
 void close_unheard(Turn& turn) {
-    if (turn.sa.authenticated() && !turn.sa.configured && is_last_channel(turn.core, turn.sa))
-        turn.core.lose_peer(turn.sa.own, turn.sa.peer);
+    if (turn.sa.authenticated()) lose_peer_of(turn.core, turn.sa);
     finish_close(turn);
 }
 
