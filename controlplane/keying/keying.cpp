@@ -191,11 +191,7 @@ void Keying::on_peer_hint(const Address& remote, Time now) {
     Impl& m = *impl_;
     const auto it = m.peers.find(remote);
     if (it == m.peers.end() || it->second.connections.empty()) return;
-    Impl::Peer& peer = it->second;
-    if (peer.hinted && now - *peer.hinted < m.config.timers.liveness) return;
-    peer.hinted = now;
-    m.step(m.connections.at(*peer.connections.begin()), {Event::hint, "unknown SPI from " + remote.text()},
-           now);
+    m.hint(m.connections.at(*it->second.connections.begin()), "unknown SPI from " + remote.text(), now);
 }
 
 void Keying::on_clear_text(const Pair& pair, Time now) {
