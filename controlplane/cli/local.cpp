@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "cli/output.hpp"
 #include "config/loader.hpp"
 #include "discovery/publish.hpp"
 #include "ike/crypto/rsa.hpp"
@@ -13,19 +14,6 @@ namespace {
 
 using manage::Json;
 using manage::Status;
-
-void print(std::FILE* to, const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), to);
-}
-void print_json(const Json& json) {
-    print(stdout, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
-
-/// In the order in which they are tried: the text for people, always on standard error.
-Status refuse(Status status, const std::string& text) {
-    print(stderr, "oegate: " + text + "\n");
-    return status;
-}
 
 Status key_failure(const ike::KeyFileError& error) {
     using Kind = ike::KeyFileError::Kind;

@@ -14,12 +14,14 @@
 #include "cli/client.hpp"
 #include "cli/local.hpp"
 #include "cli/observe.hpp"
+#include "cli/output.hpp"
 #include "cli/publication.hpp"
 #include "config/config.hpp"
 
 namespace {
 
 using namespace oegate;
+using cli::print;
 using manage::Status;
 
 constexpr const char* kFooter =
@@ -34,10 +36,6 @@ struct Options {
 
 int exit_status(Status status) {
     return static_cast<int>(status);
-}
-
-void print(std::FILE* to, const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), to);
 }
 
 Status ask_daemon(const Options& options, const std::string& verb,

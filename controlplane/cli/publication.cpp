@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "cli/client.hpp"
+#include "cli/output.hpp"
 #include "config/loader.hpp"
 #include "publication/notes_file.hpp"
 #include "publication/procedure.hpp"
@@ -20,17 +21,6 @@ namespace {
 using manage::Json;
 using manage::Status;
 namespace rollover = publication::rollover;
-
-void print(std::FILE* to, const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), to);
-}
-void print_json(const Json& json) {
-    print(stdout, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
-Status refuse(Status status, const std::string& text) {
-    print(stderr, "oegate: " + text + "\n");
-    return status;
-}
 
 /// What stopped a command before it asked anybody.
 struct Refused {
