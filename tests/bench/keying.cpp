@@ -41,7 +41,7 @@ struct Costs {
 class Station {
   public:
     Station(unsigned number, const ike::PrivateKey& key, const sim::Zone& zone)
-        : number_(number), key_(key), zone_(zone), random_(number + 1), pool_(*this) {
+        : key_(key), zone_(zone), random_(number + 1), pool_(*this) {
         config_.interfaces.resize(2);
         config_.interfaces[0].name = "inside";
         config_.interfaces[0].addresses = {{inside(number, 0, 1), Prefix(inside(number, 0, 0), 16)}};
@@ -130,7 +130,6 @@ class Station {
         sum += SteadyClock::now() - begin;
     }
 
-    unsigned number_;
     const ike::PrivateKey& key_;
     const sim::Zone& zone_;
     SeededRandom random_;
