@@ -287,6 +287,10 @@ const std::vector<Word<UnsignedRecords>>& words(UnsignedRecords) {
                                                            {UnsignedRecords::any, "any"}};
     return kWords;
 }
+const std::vector<Word<Pfs>>& words(Pfs) {
+    static const std::vector<Word<Pfs>> kWords{{Pfs::usual, "usual"}, {Pfs::strict, "strict"}};
+    return kWords;
+}
 const std::vector<Word<DhGroup>>& words(DhGroup) {
     static const std::vector<Word<DhGroup>> kWords{{DhGroup::curve25519, "curve25519"},
                                                    {DhGroup::modp2048, "modp2048"}};

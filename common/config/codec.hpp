@@ -47,6 +47,7 @@ const std::vector<Word<DfPolicy>>& words(DfPolicy);
 const std::vector<Word<HugePages>>& words(HugePages);
 const std::vector<Word<Validation>>& words(Validation);
 const std::vector<Word<UnsignedRecords>>& words(UnsignedRecords);
+const std::vector<Word<Pfs>>& words(Pfs);
 const std::vector<Word<DhGroup>>& words(DhGroup);
 const std::vector<Word<EspSuite>>& words(EspSuite);
 const std::vector<Word<LogLevel>>& words(LogLevel);

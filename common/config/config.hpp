@@ -135,6 +135,11 @@ struct Timers {
     Duration least_failure = 5s;  // a TTL of 0 must not make us spin
 };
 
+/// Forward secrecy of SA pairs (RFC 7296 §1.3.1). `usual`: the first pair rides on the
+/// Diffie-Hellman exchange of its own new IKE SA, every other makes one of its own.
+/// `strict`: every pair makes its own; the IKE SA is made without one (RFC 6023).
+enum class Pfs : std::uint8_t { usual, strict };
+
 enum class DhGroup : std::uint16_t { modp2048 = 14, curve25519 = 31 };
 
 struct Ike {
@@ -150,8 +155,9 @@ struct Ike {
     std::uint32_t max_exchanges = 1024;      // in flight, as initiator
     std::uint32_t half_open_total = 128;     // cookies beyond (RFC 7296 §2.6)
     std::uint32_t half_open_per_source = 8;  // per /32 or /64
-    bool esn = true;                         // offer 64-bit ESP sequence numbers (RFC 7296 §3.3.2)
-    Duration nat_keepalive = 20s;            // RFC 3948 §4
+    Pfs pfs = Pfs::usual;
+    bool esn = true;               // offer 64-bit ESP sequence numbers (RFC 7296 §3.3.2)
+    Duration nat_keepalive = 20s;  // RFC 3948 §4
 };
 
 struct Limits {
@@ -160,6 +166,8 @@ struct Limits {
     std::uint32_t pending_per_source = 256;
     std::uint32_t ike_sas = 65536;
     std::uint32_t ike_sas_per_peer = 16;         // keying channels with one identity
+    std::uint32_t ike_sas_per_source = 256;      // opened by peers, per /32 or /64
+    std::uint32_t children_per_source = 2048;    // SA pairs that peers made, per /32 or /64
     std::uint32_t peer_lookups = 1024;           // peers whose keys or delegations are being asked for
     std::uint32_t peer_lookups_per_source = 32;  // the same per /32 or /64
     std::uint32_t verifications = 256;           // signatures of strangers waiting for the crypto pool

@@ -298,6 +298,12 @@ std::vector<Key> make_keys() {
         value("ike.groups", {}, FIELD(ike.groups), "Diffie-Hellman groups, in order of preference.",
               "RFC 8247 §2.4"),
         value("ike.suites", {}, FIELD(ike.suites), "ESP encryption, in order of preference.", "RFC 8221 §5"),
+        value(
+            "ike.pfs", {}, FIELD(ike.pfs),
+            "Forward secrecy. `usual`: the first SA pair of a new IKE SA uses its Diffie-Hellman exchange, "
+            "every further pair makes its own. `strict`: the first too, one round trip later; peers without "
+            "RFC 6023 are served as usual.",
+            "RFC 7296 §1.3.1, RFC 6023"),
         value("ike.esn", {}, FIELD(ike.esn), "Offer 64-bit ESP sequence numbers; 32-bit ones are accepted.",
               "RFC 7296 §3.3.2, RFC 4303 §2.2.1"),
         value("ike.nat-keepalive", duration(5s, 5min), FIELD(ike.nat_keepalive),
@@ -372,6 +378,10 @@ std::vector<Key> make_keys() {
         value("limits.ike-sas", number(16, 1048576), FIELD(limits.ike_sas), "Keying channels (IKE SAs)."),
         value("limits.ike-sas-per-peer", number(2, 4096), FIELD(limits.ike_sas_per_peer),
               "Keying channels with one identity; the oldest without SA pairs gives way."),
+        value("limits.ike-sas-per-source", number(2, 1048576), FIELD(limits.ike_sas_per_source),
+              "Keying channels that peers opened, per IPv4 address or IPv6 /64."),
+        value("limits.children-per-source", number(1, 4194304), FIELD(limits.children_per_source),
+              "SA pairs that peers made, per IPv4 address or IPv6 /64."),
         value("limits.peer-lookups", number(1, 65536), FIELD(limits.peer_lookups),
               "Peers that want to talk and whose keys or delegations are being asked for."),
         value("limits.peer-lookups-per-source", number(1, 65536), FIELD(limits.peer_lookups_per_source),

@@ -41,14 +41,6 @@ void enter_state(Turn& turn, Child& child, ChildState to, std::size_t row);
 using SaRow = Row<SaState, SaEvent, Turn>;
 using ChildRow = Row<ChildState, ChildEvent, Turn>;
 
-/// Established IKE SAs that others have opened, of one /32 or /64: a key in DNS is
-/// cheap, so who is authenticated is bounded like everybody. (limits.ike-sas bounds
-/// them in total, limits.ike-sas-per-peer those of one identity.)
-inline constexpr unsigned kMaxChannelsPerSource = 256;
-/// Children that one /32 or /64 has made, over all its channels: who keys every address
-/// of a network uses up his own budget, not the inbound SAs of all.
-inline constexpr unsigned kMaxChildrenPerSource = 2048;
-
 class Core {
   public:
     Core(const Settings& settings, const PrivateKey& key, Random& random, SpiAllocator& spis,
@@ -180,8 +172,10 @@ class Core {
     std::vector<ChildId> child_graves_;
     std::deque<Serial> lingering_;
     Budget half_open_;
-    Budget channels_;           // that others opened
-    Budget children_of_peers_;  // that others made
+    // A key in DNS is cheap, so who is authenticated is bounded like everybody, and who keys
+    // every address of a network uses up his own budget, not the inbound SAs of all.
+    Budget channels_;           // that others opened (limits.ike-sas-per-source)
+    Budget children_of_peers_;  // that others made (limits.children-per-source)
     Budget verifications_;      // of strangers' signatures, in the pool
     Serial last_serial_ = 0;
     IkeSaId last_channel_ = 0;
