@@ -98,6 +98,8 @@ class Gateway {
     std::vector<ClassView> classes() const;
     std::vector<StickyView> sticky() const;
     std::vector<CounterView> counters() const;
+    /// How often each of keying::rows() was taken, by index.
+    std::vector<std::uint64_t> row_counts() const;
     /// Peers that have not answered yet after shutdown().
     std::size_t num_ike_sas() const;
     std::vector<LimitView> limits() const;
