@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "contract/words.hpp"
+#include "contract/verdict.hpp"
 #include "net/identity.hpp"
 
 namespace oegate::discovery {
@@ -17,14 +17,6 @@ enum class RecordType : std::uint16_t { txt = 16, key = 25, ipseckey = 45 };
 /// Verdicts: secure, bogus, and with own validation insecure (a proven unsigned
 /// delegation) or indeterminate. A resolver's AD = 0 cannot tell those two apart, so
 /// insecure is never claimed on its word.
-
-/// The verdict of a chain is that of its weakest link (keying.md). Insecure is weaker
-/// than secure, and indeterminate than insecure only in name: neither is believed more.
-inline Verdict weakest(Verdict a, Verdict b) {
-    for (const Verdict v : {Verdict::bogus, Verdict::indeterminate, Verdict::insecure})
-        if (a == v || b == v) return v;
-    return Verdict::secure;
-}
 
 /// A gateway that may be tried for an address.
 struct Candidate {

@@ -1,7 +1,7 @@
 // Peers over restarts: what the store must keep of them, and what they are told at the
 // next start (OE draft §9.3; RFC 7296 §2.4, INITIAL_CONTACT).
+#include "contract/verdict.hpp"
 #include "gateway/compose.hpp"
-#include "ike/strength.hpp"
 
 namespace oegate::gateway {
 namespace {
@@ -52,7 +52,7 @@ bool Gateway::Impl::greet(const discovery::KeysDone& done, Time now) {
     const store::PeerRecord& peer = node.mapped();
     // What was said by a peer of a strong verdict is not said to one of a weaker.
     if (done.answer.outcome != discovery::Outcome::usable || done.answer.keys.empty() ||
-        ike::strength(done.answer.verdict) < ike::strength(peer.verdict)) {
+        strength(done.answer.verdict) < strength(peer.verdict)) {
         log(config::LogLevel::info, false,
             peer.peer.text() +
                 " is not told of this restart before it is keyed with: DNS does not give its key" +

@@ -103,6 +103,7 @@ struct WantAuthorization {
     Address remote;
     PublicKey key;  // the one that verified
     Verdict verdict = Verdict::indeterminate;
+    bool nat = false;  // a translator was seen between us
 };
 
 /// A child SA pair is agreed. The receiver installs the inbound SA and calls

@@ -19,7 +19,7 @@ const char* Keying::Impl::refused(const Connection& c, const discovery::Candidat
                                   Verdict chain) const {
     if (const char* why = realm.refused_gateway(candidate.gateway)) return why;
     // Unless the verdict is secure, a gateway speaks only for itself (§3.2.4.1).
-    if (rank(chain) < 2 && !believes(candidate, c.pair.destination, chain))
+    if (chain != Verdict::secure && !believes(candidate, c.pair.destination, chain))
         return "is named by a record that DNSSEC does not secure";
     return nullptr;
 }
@@ -60,11 +60,26 @@ void Keying::Impl::judge(Connection& c, const discovery::DelegationAnswer& answe
             break;
     }
     std::string why_not;
+    const bool insecure = take_candidates(c, answer, why_not);
+    if (c.candidates.empty()) {
+        step(c,
+             {insecure ? Event::insecure : Event::unusable,
+              answer.detail + (answer.detail.empty() ? "" : ";") + why_not},
+             now);
+        return;
+    }
+    walk(c, now);
+}
+
+/// Those that may be tried, in their order; why_not: of the others. true: for one of them the
+/// class requires more than DNSSEC secures.
+bool Keying::Impl::take_candidates(Connection& c, const discovery::DelegationAnswer& answer,
+                                   std::string& why_not) const {
     bool insecure = false;
     for (const discovery::Candidate& candidate : answer.candidates) {
         const Verdict chain = weakest(candidate.verdict, answer.verdict);
         const char* why = refused(c, candidate, chain);
-        if (why == nullptr && c.match.require_secure && rank(chain) < 2) {
+        if (why == nullptr && c.match.require_secure && chain != Verdict::secure) {
             insecure = true;
             why = "is not secured by DNSSEC, which the class requires";
         }
@@ -77,14 +92,7 @@ void Keying::Impl::judge(Connection& c, const discovery::DelegationAnswer& answe
     std::ranges::stable_partition(
         c.candidates, [&](const discovery::Candidate& candidate) { return candidate.gateway != c.dead; });
     c.fates.resize(c.candidates.size());
-    if (c.candidates.empty()) {
-        step(c,
-             {insecure ? Event::insecure : Event::unusable,
-              answer.detail + (answer.detail.empty() ? "" : ";") + why_not},
-             now);
-        return;
-    }
-    walk(c, now);
+    return insecure;
 }
 
 // ---- asked again ---------------------------------------------------------------
@@ -102,10 +110,12 @@ Event Keying::Impl::compare(const Connection& c, const discovery::DelegationAnsw
         return same && c.answer->candidates.size() == answer.candidates.size() ? Event::requery_usable
                                                                                : Event::requery_differs;
     }
-    if (rank(answer.verdict) < rank(child->info.verdict)) {
+    if (strength(answer.verdict) < strength(child->info.verdict)) {
         detail += "; less secure than what the pair was keyed under";
         return Event::requery_bad;
     }
+    // r.own-source: as long as DNS delegates it to nobody.
+    if (child->undelegated && answer.outcome == Outcome::none) return Event::requery_same;
     std::vector<discovery::Candidate> named = answer.identities;
     if (answer.outcome == Outcome::usable)
         named.insert(named.end(), answer.candidates.begin(), answer.candidates.end());
@@ -157,7 +167,7 @@ void Keying::Impl::answer_requery(Connection& c, const discovery::KeyAnswer& ans
     const bool found = answer.outcome == Outcome::usable &&
                        (key.data.empty() || std::ranges::find(answer.keys, key) != answer.keys.end());
     const bool bad = answer.outcome == Outcome::failed || answer.outcome == Outcome::bogus ||
-                     rank(answer.verdict) < rank(child->info.verdict);
+                     strength(answer.verdict) < strength(child->info.verdict);
     const Time holds = until(answer.lifetime, now);
     c.news_until = c.news ? std::min(c.news_until, holds) : holds;
     step(c,
@@ -176,7 +186,7 @@ void Keying::Impl::answer_key(Connection& c, const discovery::KeyAnswer& answer,
     std::string detail = answer.detail;
     if (answer.outcome == Outcome::usable && !answer.keys.empty()) {
         candidate.verdict = weakest(candidate.verdict, answer.verdict);
-        const bool secure = rank(candidate.verdict) == 2;
+        const bool secure = candidate.verdict == Verdict::secure;
         if (secure ||
             (!c.match.require_secure && believes(candidate, c.pair.destination, candidate.verdict))) {
             candidate.keys = answer.keys;

@@ -9,6 +9,10 @@ Child& Keying::Impl::add_child(Connection& c, const NewChild& info, Time now) {
     Child child;
     child.info = info;
     child.installed = now;
+    const auto let_in = authorized.find(info.child);
+    child.undelegated = let_in != authorized.end() && let_in->second.by == Story::r_own_source;
+    if (const Child* former = info.replaces ? c.child(*info.replaces) : nullptr)
+        child.undelegated = former->undelegated;
     if (c.watch_at == kNever) c.watch_at = now + config.timers.liveness;
     c.children.push_back(std::move(child));
     return c.children.back();
@@ -53,6 +57,13 @@ void Keying::Impl::learn_delegation(Connection& c, const NewChild& info, Time no
         c.answer.reset();
         c.answer_until = now;
     }
+}
+
+void Keying::Impl::adopt_rekey(Connection& c, const NewChild& info, Story reason, Time now) {
+    Child& child = add_child(c, info, now);
+    if (!child.info.initiator) return;  // moves on first valid ESP, or on the old one's delete
+    c.rekeying = false;
+    move_to(c, child.info.child, reason);
 }
 
 /// RFC 7296 §2.8.1: of two SA pairs made by crossing exchanges, the one made with the

@@ -118,12 +118,14 @@ void Keying::Impl::adopt(NewChild& info, Time now) {
     if (const Child* replaced = info.replaces ? c->child(*info.replaces) : nullptr)
         info.verdict = weakest(info.verdict, replaced->info.verdict);  // authorized then, not anew
     // Two may have been authorized at once: the stronger one was here first.
-    if (!info.initiator && !info.replaces && held_stronger(info.pair, info.verdict)) {
+    if (!info.initiator && !info.replaces && held_stronger(info.pair, info.verdict, info.key)) {
         ++counts.stories[static_cast<std::size_t>(Story::r_weaker)];
         actions.push_back(DeleteChild{info.child});
         return;
     }
     Step s{Event::child_installed, "gateway " + info.remote.text() + ", identity " + info.peer.text()};
+    if (const auto it = authorized.find(info.child); it != authorized.end())
+        s.detail += ", let in by " + std::string(to_text(it->second.by));
     s.new_child = &info;
     step(*c, std::move(s), now);
 }

@@ -144,6 +144,8 @@ struct StoryLine {
     Time at;
     std::string row;
     std::string text;
+    unsigned times = 1;  // routine, told once: since `at`
+    Time last{};
 };
 struct ConnectionStatus {
     Pair pair;

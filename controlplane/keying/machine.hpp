@@ -1,7 +1,7 @@
 // Inside of Keying: instances, offers and the one function that changes a state.
 // Included by this room's sources only. keying.cpp and answers.cpp turn what happens
-// into events, step.cpp finds the row, runs.cpp and children.cpp do what it says,
-// offers.cpp is the responder's half.
+// into events, step.cpp finds the row; runs.cpp, seek.cpp, looks.cpp and children.cpp do
+// what it says. offers.cpp is the responder's half.
 #pragma once
 
 #include <algorithm>
@@ -10,18 +10,10 @@
 #include <set>
 #include <unordered_map>
 
+#include "contract/verdict.hpp"
 #include "keying/keying.hpp"
 
 namespace oegate::keying {
-
-/// The verdict of a chain is that of its weakest link (keying.md). indeterminate
-/// and insecure cannot be told apart by a resolver's AD bit: they rank alike.
-inline int rank(Verdict v) {
-    return v == Verdict::secure ? 2 : v == Verdict::bogus ? 0 : 1;
-}
-inline Verdict weakest(Verdict a, Verdict b) {
-    return rank(a) <= rank(b) ? a : b;
-}
 
 inline bool is_pending(State s) {
     return s == State::potential || s == State::pending;
@@ -42,7 +34,8 @@ struct Child {
     bool lost = false;       // another child won (s.both, k.rekey-both, r.identical): never moved to
     bool close = false;      // lost and ours to delete
     bool deleting = false;
-    bool spent = false;  // outbound was used and left: its sequence numbers must not begin again
+    bool spent = false;        // outbound was used and left: its sequence numbers must not begin again
+    bool undelegated = false;  // r.own-source: no DNS record names its peer
 
     /// Outbound traffic may (still or again) be moved here.
     bool can_serve() const { return !lost && !deleting && !spent; }
@@ -129,16 +122,19 @@ class Keying::Impl {
     const std::function<std::int64_t()> wall_seconds;
     std::map<ConnectionId, Connection> connections;
     std::map<Pair, ConnectionId> by_pair;
+    std::set<std::pair<Address, ConnectionId>> by_far_host;
     std::unordered_map<ike::ChildId, ConnectionId> by_child;
     std::map<ConnectionId, Offer> offers;
     std::map<ike::IkeSaId, ConnectionId> key_offers;
     std::map<ike::ChildId, ConnectionId> source_offers;
     std::map<Prefix, unsigned> offers_by_source;
-    /// r.source: what DNS said of the delegation, until the child is installed.
+    /// What a peer was let in for, until its child is installed.
     struct Authorized {
+        Story by;
         Verdict verdict;
         std::optional<discovery::DelegationAnswer> answer;
         Time until;
+        Time since;
     };
     std::map<ike::ChildId, Authorized> authorized;
     std::map<Address, unsigned> pending_by_source;
@@ -180,6 +176,7 @@ class Keying::Impl {
     void rearm(Connection& c);
     void fire(ConnectionId id, Time now);
     void count(const Row& row);
+    void tell(Connection& c, Story row, const std::string& text, Time now);
     void say(const Pair& pair, State from, State to, const Row& row, const std::string& detail,
              const std::optional<Address>& common, Time now);
     bool is_repeated(const Address& common, Story story, Time now);
@@ -191,6 +188,8 @@ class Keying::Impl {
 
     // answers.cpp
     void judge(Connection& c, const discovery::DelegationAnswer& answer, Time until, Time now);
+    bool take_candidates(Connection& c, const discovery::DelegationAnswer& answer,
+                         std::string& why_not) const;
     const char* refused(const Connection& c, const discovery::Candidate& candidate, Verdict chain) const;
     Event compare(const Connection& c, const discovery::DelegationAnswer& answer, std::string& detail) const;
     void answer_requery(Connection& c, const discovery::DelegationAnswer& answer, Time now);
@@ -203,22 +202,36 @@ class Keying::Impl {
     // runs.cpp
     void run(Connection& c, const Row& row, const Step& step, Time now);
     void set_policy(Connection& c, FlowState state, Story reason);
+    void rehold(Connection& c, const Row& row, const Step& step, Time now);
+    void reapply(Connection& c);
+    void close_down(Connection& c, Story reason, Time now);
+
+    // seek.cpp
     void start_lookup(Connection& c, Time now);
     void begin_seeking(Connection& c, Time now);
     void start_configured(Connection& c, Time now);
-    void start_requery(Connection& c, Time now);
-    void rejudge(Connection& c, Time now);
     void stop_seeking(Connection& c);
     void abandon_lookup(Connection& c);
     void walk(Connection& c, Time now);
     void start_exchange(Connection& c, bool fresh);
     void conclude(Connection& c, Story reason, Time now);
+    void ask_key(Connection& c);
+    void answer_only(Connection& c, Story reason, Time now);
+    void hold_over(Connection& c, Story reason, Time now);
+
+    // looks.cpp
+    void start_requery(Connection& c, Time now);
+    void rejudge(Connection& c, Time now);
+    void refresh(Connection& c, Time now);
+    void retry_query(Connection& c, Time now);
+    void resume(Connection& c, Time now);
 
     // children.cpp
     Child& add_child(Connection& c, const NewChild& info, Time now);
     void adopt_first(Connection& c, const NewChild& info, Story reason, Time now);
     void learn_delegation(Connection& c, const NewChild& info, Time now);
     void settle_rivals(Connection& c, Child& added, Story reason, Time now);
+    void adopt_rekey(Connection& c, const NewChild& info, Story reason, Time now);
     void adopt_new(Connection& c, const Row& row, const NewChild& added, Time now);
     void move_to(Connection& c, ike::ChildId child, Story reason);
     void sweep(Connection& c);
@@ -232,15 +245,18 @@ class Keying::Impl {
     std::int64_t wall(Time now) const;
     bool is_sticky(const Connection& c, Time now) const;
     void remember_sticky(const Connection& c, const NewChild& added, Time now);
+    void bind_sticky(const Address& destination, Time now);
     bool forget_sticky(Address destination);
     void put_sticky(const StickyEntry& entry);
+    void mark_sticky(Connection& c, Story reason, Time now);
 
     // offers.cpp
     Offer& create_offer(const Address& peer);
     void erase_offer(ConnectionId id);
     bool offer_limit_reached(const Address& peer) const;
     bool step_offer(Offer& o, Event event, Facts facts, Time now);
-    bool held_stronger(const Pair& pair, Verdict verdict) const;
+    bool held_stronger(const Pair& pair, Verdict verdict, const PublicKey& key) const;
+    bool authorized_full(Time now);
     Facts facts_of(const ike::WantAuthorization& question) const;
     Facts configured_facts(const ike::WantAuthorization& question) const;
     bool believes(const discovery::Candidate& candidate, const Address& owner, Verdict chain) const;

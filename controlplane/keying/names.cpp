@@ -187,7 +187,7 @@ constexpr std::array kToNames{
     Word{To::gone, "gone"},           Word{To::waiting, "waiting"},
     Word{To::answered, "answered"},
 };
-constexpr std::array<std::string_view, 31> kFactNames{"class",
+constexpr std::array<std::string_view, 32> kFactNames{"class",
                                                       "class",
                                                       "class",
                                                       "by default",
@@ -217,7 +217,8 @@ constexpr std::array<std::string_view, 31> kFactNames{"class",
                                                       "DNS asked again",
                                                       "encrypted",
                                                       "class initiates",
-                                                      "rekey failed"};
+                                                      "rekey failed",
+                                                      "where the peer is"};
 
 }  // namespace
 

@@ -11,6 +11,12 @@ Prefix budget_of(const Address& peer) {
     return {peer, peer.is_ipv4() ? 32u : 64u};
 }
 
+/// OE draft §5.3, §7: an end node that calls itself by a name and initiates for itself
+/// needs no delegation. A translator on the way could give it anybody's address.
+bool speaks_from(const ike::WantAuthorization& q) {
+    return q.peer.kind == Identity::Kind::name && q.remote == q.pair.source && !q.nat;
+}
+
 }  // namespace
 
 Offer& Keying::Impl::create_offer(const Address& peer) {
@@ -52,8 +58,7 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
     const Address& remote = o.authorization ? o.authorization->remote : o.keys->remote;
     if (row->run != Run::nothing) say(pair, from, o.state, *row, o.detail, remote, now);
     if (Connection* c = o.authorization && row->run != Run::nothing ? of_pair(pair) : nullptr) {
-        c->story.push_back({now, std::string(to_text(row->story)), o.detail});
-        if (c->story.size() > kMaxStory) c->story.pop_front();
+        tell(*c, row->story, o.detail, now);
     }
     switch (row->run) {
         case Run::ask_peer_keys:
@@ -71,8 +76,8 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
             break;
         case Run::allow:
             authorized[o.authorization->child] = {
-                o.verdict, o.answer, o.answer ? now + std::max(o.answer->lifetime, Duration::zero()) : now};
-            if (authorized.size() > config.limits.pending_total) authorized.erase(authorized.begin());
+                row->story, o.verdict, o.answer,
+                o.answer ? now + std::max(o.answer->lifetime, Duration::zero()) : now, now};
             actions.push_back(AnswerAuthorization{o.authorization->child, true});
             break;
         case Run::refuse:
@@ -85,13 +90,28 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
     return true;
 }
 
-/// Whatever the identity: under a weaker verdict anybody may have claimed it.
-bool Keying::Impl::held_stronger(const Pair& pair, Verdict verdict) const {
-    const auto it = by_pair.find(pair);
-    return it != by_pair.end() &&
-           std::ranges::any_of(connections.at(it->second).children, [&](const Child& child) {
-               return !child.lost && !child.deleting && rank(child.info.verdict) > rank(verdict);
-           });
+/// Children that were let in and never came to be are forgotten when room is wanted; one
+/// that is still to come is not, or its verdict would be the key's alone.
+bool Keying::Impl::authorized_full(Time now) {
+    if (authorized.size() < config.limits.pending_total) return false;
+    std::erase_if(authorized,
+                  [&](const auto& a) { return now - a.second.since >= 2 * config.timers.half_open; });
+    return authorized.size() >= config.limits.pending_total;
+}
+
+/// Of the pair: whatever the identity, since under a weaker verdict anybody may have claimed
+/// it. Of the host's other pairs: by somebody who does not have this key.
+bool Keying::Impl::held_stronger(const Pair& pair, Verdict verdict, const PublicKey& key) const {
+    if (verdict == Verdict::secure) return false;
+    const Address& host = pair.destination;
+    for (auto it = by_far_host.lower_bound({host, 0}); it != by_far_host.end() && it->first == host; ++it) {
+        const Connection& c = connections.at(it->second);
+        for (const Child& child : c.children)
+            if (!child.lost && !child.deleting && strength(child.info.verdict) > strength(verdict) &&
+                (c.pair == pair || child.info.key != key))
+                return true;
+    }
+    return false;
 }
 
 /// An unsigned record counts where it names the queried address itself, and any TXT
@@ -99,8 +119,8 @@ bool Keying::Impl::held_stronger(const Pair& pair, Verdict verdict) const {
 /// (RFC 4025 §4.1.2).
 bool Keying::Impl::believes(const discovery::Candidate& candidate, const Address& owner,
                             Verdict chain) const {
-    if (rank(chain) == 2) return true;
-    if (rank(chain) == 0) return false;
+    if (chain == Verdict::secure) return true;
+    if (chain == Verdict::bogus) return false;
     if (candidate.gateway == owner) return true;
     return candidate.any_unsigned && candidate.source == discovery::RecordType::txt &&
            config.dns.unsigned_records == config::UnsignedRecords::any;
@@ -127,8 +147,8 @@ Facts Keying::Impl::facts_of(const ike::WantAuthorization& q) const {
     const bool allowed = kind == ClassKind::oe_permissive || kind == ClassKind::oe_paranoid ||
                          kind == ClassKind::oe_accept_only;
     set(kClassOk, allowed && realm.inside(q.pair.destination));
-    set(kWeaker, held_stronger(q.pair.reversed(), q.verdict));
-    set(kInsecure, match.require_secure && rank(q.verdict) < 2);
+    set(kWeaker, held_stronger(q.pair.reversed(), q.verdict, q.key));
+    set(kInsecure, match.require_secure && q.verdict != Verdict::secure);
     // An undelegated source is believed only when it is the IKE source itself.
     set(kSelf, q.peer.kind == Identity::Kind::address && q.peer.address == q.pair.source &&
                    q.remote == q.pair.source);
@@ -169,19 +189,22 @@ void Keying::Impl::answer_source(Offer& o, const discovery::DelegationAnswer& an
                 candidate.id == q.peer || std::ranges::find(candidate.also, q.peer) != candidate.also.end();
             if (!same || !key || !believes(candidate, q.pair.source, v)) continue;
             named = true;
-            if (rank(v) >= rank(chain)) chain = v;
+            if (strength(v) >= strength(chain)) chain = v;
         }
-    o.verdict = chain;
     o.detail = q.peer.text() + " for " + q.pair.source.text() + ": " + answer.detail;
+    const bool own_source = !named && speaks_from(q) && answer.outcome == discovery::Outcome::none;
+    if (own_source) chain = Verdict::indeterminate;  // anybody with a name and this address
+    o.verdict = chain;
     // What was honest when it asked may have been keyed by another peer meanwhile.
     ike::WantAuthorization again = q;
     again.verdict = chain;
-    const Facts now_known = named ? facts_of(again) : 0;
+    const Facts now_known = named || own_source ? facts_of(again) : 0;
     if ((now_known & kWeaker) != 0) o.detail += "; the pair is held under a stronger verdict";
     if ((now_known & kInsecure) != 0) o.detail += "; the class requires what DNSSEC secures";
-    named = named && (now_known & (kWeaker | kInsecure)) == 0;
+    const bool honest = (now_known & (kWeaker | kInsecure)) == 0;
     o.answer = answer;
-    step_offer(o, named ? Event::source_named : Event::source_unnamed, 0, now);
+    step_offer(o, named && honest ? Event::source_named : Event::source_unnamed,
+               own_source && honest ? kOwnSource : 0, now);
 }
 
 // ---- the public side -----------------------------------------------------------
@@ -219,7 +242,8 @@ void Keying::on_want_authorization(const ike::WantAuthorization& question, Time 
         m.step_offer(m.offers.at(it->second), Event::want_source, 0, now);
         return;
     }
-    const Facts facts = m.facts_of(question) | (m.offer_limit_reached(question.remote) ? kLimit : 0);
+    const bool limit = m.offer_limit_reached(question.remote) || m.authorized_full(now);
+    const Facts facts = m.facts_of(question) | (limit ? kLimit : 0);
     Offer& o = m.create_offer(question.remote);
     o.authorization = question;
     o.verdict = question.verdict;

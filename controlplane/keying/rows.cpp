@@ -129,6 +129,8 @@ constexpr std::array kRows{
         To::expired},
 
     Row{Story::f_sticky, in(State::deny), Event::sticky, kAlways, Run::mark_sticky, To::same},
+    Row{Story::f_sticky, in(State::clear_text, State::expiring_clear), Event::sticky, kAlways,
+        Run::mark_sticky, To::deny},
 
     // s: crossed initiation (RFC 7296 §2.8.1)
     Row{Story::s_peer_first, kSeeking, Event::child_installed, lacks(kInitiator) & lacks(kRekey), Run::adopt,
@@ -275,7 +277,9 @@ constexpr std::array kRows{
         To::answered},
     Row{Story::r_wait, kWaiting, Event::want_source, kAlways, Run::nothing, To::same},
     Row{Story::r_delegated, kWaiting, Event::source_named, kAlways, Run::allow, To::answered},
-    Row{Story::r_undelegated, kWaiting, Event::source_unnamed, kAlways, Run::refuse, To::answered, true},
+    Row{Story::r_own_source, kWaiting, Event::source_unnamed, has(kOwnSource), Run::allow, To::answered},
+    Row{Story::r_undelegated, kWaiting, Event::source_unnamed, lacks(kOwnSource), Run::refuse, To::answered,
+        true},
     Row{Story::r_install, kNone | kExpired, Event::child_installed, lacks(kInitiator), Run::adopt, To::keyed},
     Row{Story::r_identical, kKeyed, Event::child_installed, kFresh& has(kSamePeer), Run::adopt_new, To::same},
 };

@@ -100,7 +100,8 @@ namespace oegate::keying {
     X(p_insecure, "p.insecure", "DNSSEC does not secure the gateway, and the class requires it")          \
     X(l_same, "l.same", "asked DNS again: nothing has changed")                                           \
     X(f_sticky, "f.sticky", "was encrypted before: denied, whatever DNS says without proof")              \
-    X(r_insecure, "r.insecure", "DNSSEC does not secure who the peer is, and the class requires it")
+    X(r_insecure, "r.insecure", "DNSSEC does not secure who the peer is, and the class requires it")      \
+    X(r_own_source, "r.own-source", "DNS delegates the source to nobody: the peer speaks from it itself")
 
 enum class Story : std::uint16_t {
 #define OEGATE_STORY_ENUM(id, name, help) id,
@@ -167,7 +168,7 @@ enum class Event : std::uint8_t {
     requery_bad,  // no answer, a bogus one, or one less secure than the SA pair
     ike_rekeyed,  // the channel goes on: is its key still published?
     key_gone,     // the gateway in use is still delegated to, under other keys
-    sticky,       // a failure that would have been clear text
+    sticky,       // a failure that would have been clear text, or is, in another pair of the host
     hold_timer,
     late_timer,
     lifespan_timer,
@@ -206,35 +207,35 @@ inline constexpr Facts kClassMask = 7;
 inline constexpr Facts class_fact(ClassGroup g) {
     return static_cast<Facts>(g);
 }
-inline constexpr Facts kByDefault = 1u << 3;    // no class matched
-inline constexpr Facts kLimit = 1u << 4;        // a bound of pending connections or lookups is reached
-inline constexpr Facts kFull = 1u << 5;         // the bound of connections is reached
-inline constexpr Facts kMore = 1u << 6;         // another gateway can be tried
-inline constexpr Facts kHolding = 1u << 7;      // the worker holds this pair
-inline constexpr Facts kUsed = 1u << 8;         // used in the last 30 s, in either direction
-inline constexpr Facts kOver = 1u << 9;         // the lifespan of a failure is over
-inline constexpr Facts kInitiator = 1u << 10;   // we started the exchange of this child
-inline constexpr Facts kRekey = 1u << 11;       // this child replaces another
-inline constexpr Facts kCollide = 1u << 12;     // a rekey or an exchange of the peer's and ours crossed
-inline constexpr Facts kSamePeer = 1u << 13;    // the pair's present peer
-inline constexpr Facts kCurrent = 1u << 14;     // outbound traffic uses this child
-inline constexpr Facts kOther = 1u << 15;       // another child of the pair can take over
-inline constexpr Facts kRekeying = 1u << 16;    // a rekey of ours runs already
-inline constexpr Facts kBetter = 1u << 17;      // this child may become the one in use
-inline constexpr Facts kClaim = 1u << 18;       // offer: claims an inside or own address
-inline constexpr Facts kClassOk = 1u << 19;     // offer: destination inside, class allows
-inline constexpr Facts kWeaker = 1u << 20;      // offer: another peer's pair, stronger verdict
-inline constexpr Facts kSelf = 1u << 21;        // offer: source is the authenticated address
-inline constexpr Facts kStale = 1u << 22;       // the DNS answer that decided has outlived its TTL
-inline constexpr Facts kReauth = 1u << 23;      // keyed anew because the key is gone
-inline constexpr Facts kConfigured = 1u << 24;  // offer: identity of a configured peer
-inline constexpr Facts kCovered = 1u << 25;     // offer: the pair's class is configured with that peer
-inline constexpr Facts kInsecure = 1u << 26;    // offer: the class requires secure, and the peer is not
-inline constexpr Facts kAsking = 1u << 27;      // DNS is being asked again
-inline constexpr Facts kEncrypting = 1u << 28;  // the worker encrypts this pair
-inline constexpr Facts kInitiates = 1u << 29;   // class opportunistic (not accept-only) or configured
-
+inline constexpr Facts kByDefault = 1u << 3;     // no class matched
+inline constexpr Facts kLimit = 1u << 4;         // a bound of pending connections or lookups is reached
+inline constexpr Facts kFull = 1u << 5;          // the bound of connections is reached
+inline constexpr Facts kMore = 1u << 6;          // another gateway can be tried
+inline constexpr Facts kHolding = 1u << 7;       // the worker holds this pair
+inline constexpr Facts kUsed = 1u << 8;          // used in the last 30 s, in either direction
+inline constexpr Facts kOver = 1u << 9;          // the lifespan of a failure is over
+inline constexpr Facts kInitiator = 1u << 10;    // we started the exchange of this child
+inline constexpr Facts kRekey = 1u << 11;        // this child replaces another
+inline constexpr Facts kCollide = 1u << 12;      // a rekey or an exchange of the peer's and ours crossed
+inline constexpr Facts kSamePeer = 1u << 13;     // the pair's present peer
+inline constexpr Facts kCurrent = 1u << 14;      // outbound traffic uses this child
+inline constexpr Facts kOther = 1u << 15;        // another child of the pair can take over
+inline constexpr Facts kRekeying = 1u << 16;     // a rekey of ours runs already
+inline constexpr Facts kBetter = 1u << 17;       // this child may become the one in use
+inline constexpr Facts kClaim = 1u << 18;        // offer: claims an inside or own address
+inline constexpr Facts kClassOk = 1u << 19;      // offer: destination inside, class allows
+inline constexpr Facts kWeaker = 1u << 20;       // offer: another peer's pair, stronger verdict
+inline constexpr Facts kSelf = 1u << 21;         // offer: source is the authenticated address
+inline constexpr Facts kStale = 1u << 22;        // the DNS answer that decided has outlived its TTL
+inline constexpr Facts kReauth = 1u << 23;       // keyed anew because the key is gone
+inline constexpr Facts kConfigured = 1u << 24;   // offer: identity of a configured peer
+inline constexpr Facts kCovered = 1u << 25;      // offer: the pair's class is configured with that peer
+inline constexpr Facts kInsecure = 1u << 26;     // offer: the class requires secure, and the peer is not
+inline constexpr Facts kAsking = 1u << 27;       // DNS is being asked again
+inline constexpr Facts kEncrypting = 1u << 28;   // the worker encrypts this pair
+inline constexpr Facts kInitiates = 1u << 29;    // class opportunistic (not accept-only) or configured
 inline constexpr Facts kRekeyFailed = 1u << 30;  // the SA pair in use could not be rekeyed
+inline constexpr Facts kOwnSource = 1u << 31;    // offer: undelegated, and where the peer itself is
 
 /// The facts of `mask` must have `value`.
 struct Requires {

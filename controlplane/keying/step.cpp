@@ -60,6 +60,25 @@ State resolve(To to, const Connection& c, bool may_clear) {
     return c.state;
 }
 
+/// Rows that an instance may run time after time while nothing changes.
+bool is_routine(Story s) {
+    switch (s) {
+        case Story::n_reapply:
+        case Story::f_look:
+        case Story::f_defer:
+        case Story::k_hint:
+        case Story::l_look:
+        case Story::l_ask:
+        case Story::l_used:
+        case Story::l_stale:
+        case Story::l_same:
+        case Story::l_bad:
+            return true;
+        default:
+            return false;
+    }
+}
+
 }  // namespace
 
 Child* Connection::child(ike::ChildId wanted) {
@@ -80,6 +99,7 @@ Connection& Keying::Impl::create(const Pair& pair, Time now) {
     c.match = realm.class_of(pair);
     c.created = now;
     by_pair[pair] = c.id;
+    by_far_host.insert({pair.destination, c.id});
     return connections.emplace(c.id, std::move(c)).first->second;
 }
 
@@ -91,6 +111,7 @@ void Keying::Impl::erase(ConnectionId id) {
     leave_peer(c);
     if (c.queued != kNever) timers.erase({c.queued, id});
     by_pair.erase(c.pair);
+    by_far_host.erase({c.pair.destination, id});
     connections.erase(it);
 }
 
@@ -177,8 +198,7 @@ bool Keying::Impl::step(Connection& c, const Step& s, Time now) {
     }
     count(*row);
     if (from != c.state || row->run != Run::nothing) {
-        c.story.push_back({now, std::string(to_text(row->story)), s.detail});
-        if (c.story.size() > kMaxStory) c.story.pop_front();
+        tell(c, row->story, s.detail, now);
         const Child* child = c.current ? c.child(*c.current) : nullptr;
         const std::optional<Address> gateway = s.new_child != nullptr ? std::optional(s.new_child->remote)
                                                : c.candidate() != nullptr
@@ -191,6 +211,19 @@ bool Keying::Impl::step(Connection& c, const Step& s, Time now) {
     run(c, *row, s, now);
     if (const auto it = connections.find(id); it != connections.end()) rearm(it->second);
     return true;
+}
+
+/// What is done again and again is told once, and how often; or it would push the rest of
+/// the story out.
+void Keying::Impl::tell(Connection& c, Story row, const std::string& text, Time now) {
+    for (auto line = c.story.rbegin(); line != c.story.rend() && is_routine(story_of(line->row)); ++line)
+        if (line->row == to_text(row) && line->text == text) {
+            ++line->times;
+            line->last = now;
+            return;
+        }
+    c.story.push_back({now, std::string(to_text(row)), text, 1, now});
+    if (c.story.size() > kMaxStory) c.story.pop_front();
 }
 
 void Keying::Impl::count(const Row& row) {

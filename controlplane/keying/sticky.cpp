@@ -41,6 +41,27 @@ void Keying::Impl::remember_sticky(const Connection& c, const NewChild& added, T
     if (entry.times < config.sticky.after) ++entry.times;
     put_sticky(entry);
     actions.push_back(RememberSticky{entry});
+    if (entry.times >= config.sticky.after) bind_sticky(entry.destination, now);
+}
+
+/// Other pairs of that destination, which failed before it was so: clear text ends for them.
+void Keying::Impl::bind_sticky(const Address& destination, Time now) {
+    std::vector<ConnectionId> failed;
+    for (auto it = by_far_host.lower_bound({destination, 0});
+         it != by_far_host.end() && it->first == destination; ++it) {
+        const Connection& c = connections.at(it->second);
+        if ((c.state == State::clear_text || c.state == State::expiring_clear) && is_sticky(c, now))
+            failed.push_back(c.id);
+    }
+    for (const ConnectionId id : failed)
+        step(connections.at(id), {Event::sticky, "another pair of this destination was encrypted"}, now);
+}
+
+void Keying::Impl::mark_sticky(Connection& c, Story reason, Time now) {
+    // In the clear until now: its destination can be keyed, so it is looked at soon.
+    if (c.policy == FlowState::pass) c.lifespan_at = now + config.timers.least_failure;
+    c.ask_at = kNever;
+    set_policy(c, FlowState::deny, reason);
 }
 
 /// By value: the caller may name an entry of what changes here.

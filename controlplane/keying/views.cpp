@@ -22,6 +22,10 @@ ConnectionStatus Keying::Impl::status_of(const Connection& c, bool whole) const 
     if (!s.gateway && c.candidate() != nullptr) s.gateway = c.candidate()->gateway;
     if (!whole) return s;
     s.story.assign(c.story.begin(), c.story.end());
+    for (StoryLine& line : s.story)
+        if (line.times > 1)
+            line.text += (line.text.empty() ? "" : "; ") + std::to_string(line.times) + " times in " +
+                         std::to_string((line.last - line.at) / 1s) + " s";
     s.answer = c.answer;
     for (std::size_t i = 0; i < c.candidates.size(); ++i) {
         const auto& g = c.candidates[i];

@@ -559,6 +559,8 @@ TEST_CASE("an address translator: IKE moves to port 4500, and ESP goes in UDP to
     REQUIRE(p.b.installed.size() == 1);
     CHECK(p.a.installed.front().udp == UdpPorts{4500, 4500});
     CHECK(p.b.installed.front().udp == UdpPorts{4500, 40001});
+    REQUIRE(p.b.wanted_authorization.size() == 1);
+    CHECK(p.b.wanted_authorization.front().nat);
     CHECK(p.b.installed.front().remote == outside.address);
     CHECK(p.a.installed.front().outbound.key == p.b.installed.front().inbound.key);
 }
@@ -566,6 +568,8 @@ TEST_CASE("an address translator: IKE moves to port 4500, and ESP goes in UDP to
 TEST_CASE("without a translator ESP is plain", "[exchange]") {
     Pairing p;
     p.key_up();
+    REQUIRE(p.b.wanted_authorization.size() == 1);
+    CHECK_FALSE(p.b.wanted_authorization.front().nat);
     CHECK_FALSE(p.a.installed.front().udp.used());
     CHECK_FALSE(p.b.installed.front().udp.used());
 }

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "ike/strength.hpp"
+#include "contract/verdict.hpp"
 #include "ike/v2/failures.hpp"
 #include "ike/v2/ike_auth.hpp"
 

@@ -1,4 +1,6 @@
 // Stickiness: switching DNS off is no way to switch encryption off.
+#include <algorithm>
+
 #include "unit/keying/rig.hpp"
 
 namespace {
@@ -149,4 +151,29 @@ TEST_CASE("sticky: many pairs that find no connection free are not passed either
     s.miss({kAlice, kCarol});
     s.miss();
     CHECK(s.policy() == FlowState::deny);
+}
+
+ROW_TEST("row f.sticky: another host's pair in the clear ends when the destination becomes sticky") {
+    Rig s(sticky_config());
+    const Pair anna{ip("192.1.0.66"), kBob};
+    const Pair elsewhere{ip("192.1.0.66"), kCarol};
+    for (const Pair& pair : {anna, elsewhere}) {
+        s.miss(pair);
+        s.dns(answer(Outcome::failed, {}, 0s));
+        REQUIRE(s.state(pair) == "clear-text");
+    }
+    key_once(s, 1);
+    CHECK(s.state(anna) == "clear-text");
+    key_once(s, 2);
+    CHECK(s.state(anna) == "deny");
+    CHECK(s.state(elsewhere) == "clear-text");
+    const auto denied = [](const ApplyPolicy& p) {
+        return p.pair == Pair{ip("192.1.0.66"), kBob} && p.state == FlowState::deny;
+    };
+    CHECK(std::ranges::count_if(s.policies, denied) == 1);
+    const std::size_t asked = s.lookups.size();
+    s.pass(6s);  // not when its lifespan would have been over
+    s.used(true, anna);
+    REQUIRE(s.lookups.size() == asked + 1);
+    CHECK(s.lookups.back().owner == kBob);
 }
