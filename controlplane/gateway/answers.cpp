@@ -69,9 +69,12 @@ void Gateway::Impl::carry(ike::IkeRekeyed& e, Time now) {
 }
 
 void Gateway::Impl::carry(ike::Notice& e, Time) {
-    const bool security = e.level == ike::Notice::Level::security;
-    log(e.level == ike::Notice::Level::info ? config::LogLevel::info : config::LogLevel::warning, security,
-        e.remote.address.text() + ": " + e.text, {{"peer", e.remote.address.text()}});
+    using Level = ike::Notice::Level;
+    const bool security = e.level == Level::security;
+    log(e.level == Level::info     ? config::LogLevel::info
+        : e.level == Level::notice ? config::LogLevel::notice
+                                   : config::LogLevel::warning,
+        security, e.remote.address.text() + ": " + e.text, {{"peer", e.remote.address.text()}});
 }
 
 void Gateway::Impl::carry(ike::KeyLog& e, Time) {

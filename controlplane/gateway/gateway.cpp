@@ -32,6 +32,8 @@ void Gateway::on_event(const Event& event, Time now) {
                 m.keying.on_first_esp(*id, now);
             break;
         case Event::Kind::unknown_spi:
+            m.engine.on_unknown_spi(event.unknown_spi.local, event.unknown_spi.remote, event.unknown_spi.spi,
+                                    now);
             m.keying.on_peer_hint(event.unknown_spi.remote, now);
             break;
         case Event::Kind::selector_mismatch:

@@ -255,6 +255,10 @@ std::vector<LimitView> Gateway::limits() const {
          rows(keying::Story::r_budget), "the peer is refused"},
         {"limits.ike-sas and ike-sas-per-peer", channels, c.limits.ike_sas,
          e.channels_ousted + e.channels_refused, "an idle channel gives way, or the new one is refused"},
+        {"limits.ike-sas-per-source", std::nullopt, c.limits.ike_sas_per_source, e.channels_over_share,
+         "the source's next IKE_SA_INIT is dropped"},
+        {"limits.children-per-source", std::nullopt, c.limits.children_per_source, e.children_over_share,
+         "NO_ADDITIONAL_SAS: the source's next SA pair is refused"},
         {"limits.verifications and verifications-per-source", std::nullopt, c.limits.verifications,
          e.verifications_put_off, "put off until the peer asks again"},
         {"ike.half-open-total and half-open-per-source", std::nullopt, c.ike.half_open_total,
@@ -327,8 +331,14 @@ std::vector<CounterView> Gateway::counters() const {
     all.push_back({"ike half-open expired", e.half_open_expired});
     all.push_back({"ike verifications put off", e.verifications_put_off});
     all.push_back({"ike unknown SPIs answered", e.invalid_spi_answered});
+    all.push_back({"ike unknown ESP SPIs told", e.esp_spis_told});
+    all.push_back({"ike unknown ESP SPIs not told", e.esp_spis_untold});
+    all.push_back({"ike SA pairs that the peer lost", e.children_lost_by_peer});
+    all.push_back({"ike SPIs unknown to the peer and us", e.invalid_spi_of_none});
     all.push_back({"ike SAs that gave way", e.channels_ousted});
     all.push_back({"ike SAs refused", e.channels_refused});
+    all.push_back({"ike SAs over their source's share", e.channels_over_share});
+    all.push_back({"ike SA pairs over their source's share", e.children_over_share});
     all.push_back({"ike repeated answers dropped", e.lingering_dropped});
     all.push_back({"ike notices suppressed", e.notices_suppressed});
     all.push_back({"ike events without a row", e.num_refused});

@@ -9,6 +9,7 @@
 #include "ike/v2/create_child_sa.hpp"
 #include "ike/v2/failures.hpp"
 #include "ike/v2/informational.hpp"
+#include "ike/v2/invalid_spi.hpp"
 #include "ike/v2/receive.hpp"
 #include "ike/v2/rekey_ike_sa.hpp"
 #include "ike/v2/window.hpp"
@@ -170,6 +171,11 @@ void Engine::delete_child(ChildId id, Time now) {
 
 void Engine::check_liveness(ChildId id, Time now) {
     impl_->with_child(id, now, [&](Turn& turn, Child&) { hint(turn); });
+}
+
+void Engine::on_unknown_spi(const Address& local, const Address& remote, std::uint32_t spi, Time now) {
+    tell_invalid_spi(impl_->core, local, remote, spi, now);
+    impl_->core.finish();
 }
 
 void Engine::delete_ike_sa(IkeSaId id, Time now) {

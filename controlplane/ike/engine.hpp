@@ -147,6 +147,7 @@ struct ChildGone {
     enum class Reason : std::uint8_t {
         deleted_by_peer,
         deleted_by_us,
+        lost_by_peer,  // it said INVALID_SPI; deleted by us then
         rekeyed,
         ike_gone,
         ike_dead,
@@ -200,7 +201,7 @@ struct IkeRekeyed {
 
 /// For the log: a peer's malformed or refused message names peer and field.
 struct Notice {
-    enum class Level : std::uint8_t { info, warning, security };
+    enum class Level : std::uint8_t { info, notice, warning, security };
     Level level = Level::info;
     Endpoint remote;
     std::string text;
@@ -251,6 +252,7 @@ struct Settings {
     std::vector<Address> identities;  // our outside addresses
     bool key_log = false;
     SignatureForm signature_form = SignatureForm::automatic;
+    bool announce_childless = true;  // RFC 6023; off: as peers without it are
 };
 
 /// What was refused or bounded, since the start.
@@ -267,8 +269,14 @@ struct Counters {
     std::uint64_t half_open_expired = 0;
     std::uint64_t verifications_put_off = 0;  // limits.verifications, -per-source: the peer asks again
     std::uint64_t invalid_spi_answered = 0;   // INVALID_IKE_SPI sent
+    std::uint64_t esp_spis_told = 0;          // INVALID_SPI sent, inside an IKE SA
+    std::uint64_t esp_spis_untold = 0;        // beyond what one channel is told in timers.liveness
+    std::uint64_t children_lost_by_peer = 0;  // closed for the peer's INVALID_SPI
+    std::uint64_t invalid_spi_of_none = 0;    // the peer's, of no SA pair that we send on
     std::uint64_t channels_ousted = 0;        // childless, for newer ones (limits.ike-sas, -per-peer)
     std::uint64_t channels_refused = 0;       // nobody could give way
+    std::uint64_t channels_over_share = 0;    // limits.ike-sas-per-source: IKE_SA_INIT dropped
+    std::uint64_t children_over_share = 0;    // limits.children-per-source: NO_ADDITIONAL_SAS
     std::uint64_t lingering_dropped = 0;      // ended IKE SAs that repeat their answer no more
     std::uint64_t notices_suppressed = 0;
     std::uint64_t num_refused = 0;                  // sum of the following
@@ -329,6 +337,9 @@ class Engine {
     void delete_child(ChildId child, Time now);
     /// Liveness check (RFC 7296 §2.4) of the channel of this child, rate-limited here.
     void check_liveness(ChildId child, Time now);
+    /// ESP came to `local` under an SPI that we do not have. Forgeable: at most the peer with
+    /// this address is told, inside an IKE SA (INVALID_SPI, RFC 7296 §1.5), rate-limited here.
+    void on_unknown_spi(const Address& local, const Address& remote, std::uint32_t spi, Time now);
     void delete_ike_sa(IkeSaId sa, Time now);
     /// Deletes for everything; new offers are ignored from now on (x.shutdown).
     void shutdown(Time now);

@@ -31,6 +31,7 @@ Event event_of(ike::ChildGone::Reason reason) {
     switch (reason) {
         case ike::ChildGone::Reason::deleted_by_peer:
         case ike::ChildGone::Reason::deleted_by_us:
+        case ike::ChildGone::Reason::lost_by_peer:
         case ike::ChildGone::Reason::rekeyed:
             return Event::child_deleted;
         case ike::ChildGone::Reason::ike_dead:
@@ -133,7 +134,10 @@ void Keying::Impl::adopt(NewChild& info, Time now) {
 void Keying::on_child_gone(const ike::ChildGone& gone, Time now) {
     Impl& m = *impl_;
     m.authorized.erase(gone.child);
-    if (Connection* c = m.of_child(gone.child)) m.step(*c, {event_of(gone.reason), "", gone.child}, now);
+    const char* why = gone.reason == ike::ChildGone::Reason::lost_by_peer
+                          ? "the peer says that it has this SA pair no more (INVALID_SPI)"
+                          : "";
+    if (Connection* c = m.of_child(gone.child)) m.step(*c, {event_of(gone.reason), why, gone.child}, now);
 }
 
 void Keying::on_rekey_failed(ike::ChildId child, Time now) {

@@ -115,6 +115,71 @@ TEST_CASE("channels in total: the longest idle gives way to another peer's", "[e
     CHECK(p.a.num_established() == 0);
 }
 
+TEST_CASE("one source opens channels up to a bound, which their ends lift", "[exchange]") {
+    Pairing p([](Settings&) {}, [](Settings& s) { s.limits.ike_sas_per_source = 3; });
+    for (ConnectionId i = 1; i <= 4; ++i) {
+        p.a.initiate(p.b, p.pair, i, Verdict::secure, true);
+        p.world.run();
+    }
+    CHECK(p.b.num_established() == 3);
+    CHECK(p.b.engine->counters().channels_over_share == 1);
+    CHECK(p.b.engine->counters().half_open_dropped == 0);
+    CHECK(p.b.noticed("limits.ike-sas-per-source"));
+    p.world.pass(15s);
+    REQUIRE(p.a.failed.size() == 1);
+    CHECK(p.a.failed.front().connection == 4);
+    CHECK(p.b.engine->counters().channels_over_share == 5);  // each of its transmissions
+    // Another source is another matter.
+    Peer& c = p.world.add("C", "192.3.0.3");
+    p.b.dns[Identity::of(c.address)] = {key_c().public_key()};
+    c.dns[Identity::of(p.b.address)] = {key_b().public_key()};
+    c.initiate(p.b, {c.address, p.bob}, 7);
+    p.world.run();
+    CHECK(p.b.num_established() == 4);
+    p.b.engine->delete_ike_sa(p.b.engine->status().front().id, p.world.now);
+    p.world.pass(100s);  // the silence of B is forgotten, too
+    p.a.initiate(p.b, p.pair, 5, Verdict::secure, true);
+    p.world.run();
+    CHECK(p.b.num_established() == 4);
+    CHECK(p.a.failed.size() == 1);
+    CHECK(p.b.engine->counters().channels_over_share == 5);
+}
+
+TEST_CASE("one source makes children up to a bound, over all its channels", "[exchange]") {
+    Pairing p([](Settings&) {}, [](Settings& s) { s.limits.children_per_source = 3; });
+    ConnectionId connection = 0;
+    const auto key = [&](unsigned host, bool fresh) {
+        const Address bob = Address::ipv4(0xC0020000u + 256 + host);  // 192.2.1.0 and on
+        p.a.initiate(p.b, {p.alice, bob}, ++connection, Verdict::secure, fresh);
+        p.world.run();
+    };
+    for (unsigned host = 0; host < 3; ++host) key(host, host != 1);
+    CHECK(p.b.live.size() == 3);
+    CHECK(p.b.num_established() == 2);
+    CHECK(p.b.engine->counters().children_over_share == 0);
+    key(3, false);
+    key(4, true);  // on an IKE_AUTH
+    CHECK(p.b.live.size() == 3);
+    CHECK(p.b.num_established() == 3);
+    CHECK(p.b.engine->counters().children_over_share == 2);
+    CHECK(p.b.noticed("limits.children-per-source"));
+    REQUIRE(p.a.failed.size() == 2);
+    for (const InitiateFailed& failed : p.a.failed) CHECK(failed.failure == Failure::full);
+    // A rekey is no further child, and what B asks for is its own affair.
+    p.a.engine->rekey_child(p.a.live.begin()->first, p.world.now);
+    p.world.run();
+    CHECK(p.a.rekey_failed.empty());
+    p.b.initiate(p.a, {p.bert, p.alice}, 9);
+    p.world.run();
+    CHECK(p.b.live.size() == 4);
+    CHECK(p.b.engine->counters().children_over_share == 2);
+    p.a.engine->delete_child(p.a.live.begin()->first, p.world.now);
+    p.world.run();
+    key(5, false);
+    CHECK(p.b.live.size() == 4);
+    CHECK(p.a.failed.size() == 2);
+}
+
 TEST_CASE("a signature beyond the budget is put off until the peer asks again", "[exchange]") {
     World world;
     Peer& b = world.add("B", "2001:db8:2::2", [](Settings& s) { s.limits.verifications_per_source = 1; });

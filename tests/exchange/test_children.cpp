@@ -2,7 +2,7 @@
 // that cross, liveness, the ends of IKE SAs; selectors and tables.
 #include <algorithm>
 
-#include "ike/v2/child_sa.hpp"
+#include "ike/v2/child_offer.hpp"
 #include "ike/v2/rows.hpp"
 #include "wire.hpp"
 
@@ -69,31 +69,6 @@ TEST_CASE("a further pair when the peer is full: NO_ADDITIONAL_SAS", "[exchange]
     REQUIRE(p.a.failed.size() == 1);
     CHECK(p.a.failed.front().failure == Failure::full);
     check_same_pair(p.a, p.b);
-}
-
-TEST_CASE("one source makes children up to a bound, over all its channels", "[exchange]") {
-    Pairing p;
-    p.world.narrate = false;
-    p.b.spis.limit = p.a.spis.limit = 5000;
-    ConnectionId connection = 0;
-    const auto key = [&](unsigned host, bool fresh) {
-        const Address bob = Address::ipv4(0xC0020000u + 256 + host);  // 192.2.1.0 and on
-        p.a.initiate(p.b, {p.alice, bob}, ++connection, Verdict::secure, fresh);
-        p.world.run();
-    };
-    for (unsigned host = 0; host < 2048; ++host) key(host, host % 1000 == 0);
-    CHECK(p.b.live.size() == 2048);
-    CHECK(p.b.num_established() == 3);
-    key(3000, false);
-    key(3001, true);
-    CHECK(p.b.live.size() == 2048);
-    REQUIRE(p.a.failed.size() == 2);
-    for (const InitiateFailed& failed : p.a.failed) CHECK(failed.failure == Failure::full);
-    p.a.engine->delete_child(p.a.live.begin()->first, p.world.now);
-    p.world.run();
-    key(3002, false);
-    CHECK(p.b.live.size() == 2048);
-    CHECK(p.a.failed.size() == 2);
 }
 
 TEST_CASE("a child is rekeyed by either side; whoever asked deletes the old one", "[exchange]") {

@@ -117,27 +117,6 @@ TEST_CASE("a flood of IKE_SA_INIT meets cookies, not state", "[exchange]") {
     CHECK(p.b.engine->counters().half_open_expired == 128);
 }
 
-TEST_CASE("one source opens channels up to a bound, which their ends lift", "[exchange]") {
-    const auto many = [](Settings& s) { s.limits.ike_sas_per_peer = 4096; };
-    Pairing p(many, many);
-    p.world.narrate = false;
-    for (ConnectionId i = 1; i <= 257; ++i) {
-        p.a.initiate(p.b, p.pair, i, Verdict::secure, true);
-        p.world.run();
-    }
-    CHECK(p.b.num_established() == 256);
-    CHECK(p.b.engine->counters().half_open_dropped > 0);
-    p.world.pass(15s);
-    REQUIRE(p.a.failed.size() == 1);
-    CHECK(p.a.failed.front().connection == 257);
-    p.b.engine->delete_ike_sa(p.b.engine->status().front().id, p.world.now);
-    p.world.pass(100s);  // the silence of B is forgotten, too
-    p.a.initiate(p.b, p.pair, 258, Verdict::secure, true);
-    p.world.run();
-    CHECK(p.b.num_established() == 256);
-    CHECK(p.a.failed.size() == 1);
-}
-
 TEST_CASE("INVALID_KE_PAYLOAD is followed to the group that the peer wants", "[exchange]") {
     Pairing p([](Settings&) {}, [](Settings& s) { s.ike.groups = {DhGroup::modp2048}; });
     p.key_up();

@@ -180,6 +180,29 @@ TEST_CASE("who was restarted and is asked first says INITIAL_CONTACT in its answ
     CHECK(p.b.live.size() == 1);
 }
 
+TEST_CASE("a peer that comes to us while we ask it is not told of a former life", "[exchange]") {
+    const bool greeting_it = GENERATE(false, true);
+    Pairing p;
+    p.a.engine->expect_stale(Identity::of(p.a.address), Identity::of(p.b.address));
+    if (greeting_it)
+        p.a.engine->greet(greeting(p.a, p.b), p.world.now);
+    else
+        p.a.initiate(p.b, p.pair, 1);
+    p.world.take();  // A's IKE_SA_INIT is lost
+    p.b.initiate(p.a, {p.bob, p.anna}, 4);
+    p.world.run();
+    REQUIRE(p.b.live.size() == 1);
+    p.world.pass(1s);  // A's again: B takes it for a later exchange than its own
+    CAPTURE(p.world.told());
+    CHECK(p.b.gone.empty());
+    CHECK(p.a.gone.empty());
+    CHECK(p.b.num_established() == 2);
+    CHECK(p.b.live.size() == (greeting_it ? 1u : 2u));
+    if (!greeting_it) return;
+    REQUIRE(p.a.greeted.size() == 1);
+    CHECK_FALSE(p.a.greeted.front().established);
+}
+
 TEST_CASE("INITIAL_CONTACT never ends a configured peer's tunnels", "[exchange]") {
     Pairing p;
     p.b.configured = true;

@@ -2,7 +2,7 @@
 // and requests that meet an end (RFC 7296 §1.4.1, §2.25).
 #include <algorithm>
 
-#include "ike/v2/child_sa.hpp"
+#include "ike/v2/child_offer.hpp"
 #include "insider.hpp"
 
 using namespace exchange;

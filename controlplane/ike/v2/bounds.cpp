@@ -93,8 +93,10 @@ std::shared_ptr<void> Core::enter_verification(const Address& remote) {
             }};
 }
 
-bool Core::too_many_children(const IkeSa& sa) const {
-    return children_of_peers_.of(sa.remote.address) >= settings.limits.children_per_source;
+bool Core::too_many_children(const IkeSa& sa) {
+    if (children_of_peers_.of(sa.remote.address) < settings.limits.children_per_source) return false;
+    ++counters.children_over_share;
+    return true;
 }
 
 void Core::enter_child(const IkeSa& sa, Child& child) {
@@ -126,8 +128,11 @@ bool Core::wants_cookie(const Address& remote) const {
 /// is bounded too.
 bool Core::overfull(const Address& remote) const {
     return half_open_.total() >= std::max(settings.ike.half_open_total, 16u) * 8 ||
-           half_open_.of(remote) >= settings.ike.half_open_per_source * 4 ||
-           channels_.of(remote) >= settings.limits.ike_sas_per_source;
+           half_open_.of(remote) >= settings.ike.half_open_per_source * 4;
+}
+
+bool Core::too_many_channels(const Address& remote) const {
+    return channels_.of(remote) >= settings.limits.ike_sas_per_source;
 }
 
 }  // namespace oegate::ike::v2

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "net/address.hpp"
@@ -37,6 +38,30 @@ class Budget {
   private:
     std::map<Address, unsigned> by_source_;
     unsigned total_ = 0;
+};
+
+/// Few numbers, and each of them once, in any `window`.
+class SaidLately {
+  public:
+    static constexpr std::size_t kMost = 8;
+    bool has(std::uint32_t number, Time now, Duration window) const {
+        return std::any_of(said_.begin(), said_.end(),
+                           [&](const Said& x) { return x.number == number && now - x.at < window; });
+    }
+    bool take(std::uint32_t number, Time now, Duration window) {
+        if (has(number, now, window)) return false;
+        std::erase_if(said_, [&](const Said& x) { return now - x.at >= window; });
+        if (said_.size() >= kMost) return false;
+        said_.push_back({now, number});
+        return true;
+    }
+
+  private:
+    struct Said {
+        Time at;
+        std::uint32_t number;
+    };
+    std::vector<Said> said_;
 };
 
 /// At most `burst` at once and one each `every` in the long run.

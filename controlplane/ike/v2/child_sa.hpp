@@ -1,29 +1,11 @@
-// A child SA pair (RFC 7296 §1.3, §2.9, §2.17): its selectors, its keys, its life
-// from offer to delete, whichever exchange carries it. Host pairs in tunnel mode only.
+// A child SA pair (RFC 7296 §1.3, §2.17): its keys and its life from offer to delete,
+// whichever exchange carries it.
 #pragma once
 
 #include "ike/v2/core.hpp"
 
 namespace oegate::ike::v2 {
 
-/// Responder: the one host pair that TSi and TSr allow, as the peer sees it. A list
-/// may open with the packet that made the peer ask (RFC 7296 §2.9). nullopt when
-/// there is no host in it or a protocol or port would have to be kept.
-std::optional<Pair> narrow_to_pair(const wire::Payloads& payloads);
-/// TSi and TSr of exactly this pair; pair.source is the exchange initiator's host.
-void add_selectors(wire::Payloads& payloads, const Pair& pair);
-
-/// Initiator: takes over what the peer accepted, and says which event that is:
-/// accepted or unacceptable (detail says why).
-ChildEvent judge_answer(Turn& turn, Child& child, const wire::Payloads& payloads);
-/// Initiator: a protected refusal: declined, retry or group_wanted.
-ChildEvent judge_refusal(Turn& turn, const Child& child, const wire::Notify& refusal);
-/// The failure that a refusal means for the connection.
-Failure failure_of(wire::NotifyType type);
-
-/// Responder: is the offer acceptable, and then what do we answer with (child.answer,
-/// suite, spi_out)? Without room for an inbound SA: NO_ADDITIONAL_SAS.
-wire::NotifyType accept_offer(Turn& turn, Child& child);
 /// Responder: asks keying, or for a rekey goes on at once.
 void ask_authorization(Turn& turn, Child& child);
 
@@ -44,6 +26,7 @@ void refuse_uninstalled(Turn&);  // responder: keys were handed over, nobody ins
 void cancel(Turn&);
 void queue_delete(Turn&);
 void queue_rekey_delete(Turn&);
+void close_lost(Turn&);
 void mark_superseded(Turn&);
 void end_by_peer(Turn&);
 void taken_back(Turn&);  // initiator: the peer thought better of it before we were ready
@@ -221,6 +204,14 @@ inline constexpr std::array kChildSaRows{
     ChildRow{"k.rekey-peer",
              ChildState::superseded,
              ChildEvent::delete_received,
+             {},
+             child::end_by_peer,
+             ChildState::gone},
+    ChildRow{
+        "k.delete", ChildState::live, ChildEvent::lost_by_peer, {}, child::close_lost, ChildState::closing},
+    ChildRow{"k.rekey-peer",
+             ChildState::superseded,
+             ChildEvent::lost_by_peer,
              {},
              child::end_by_peer,
              ChildState::gone},

@@ -133,16 +133,19 @@ class Core {
     bool may_verify(const Address& remote) const;
     /// A place in the budget of verifications, until the last copy goes.
     std::shared_ptr<void> enter_verification(const Address& remote);
-    bool too_many_children(const IkeSa& sa) const;
+    /// Counted when it is so.
+    bool too_many_children(const IkeSa& sa);
     void enter_child(const IkeSa& sa, Child& child);
     void leave_child(Child& child);
     bool wants_cookie(const Address& remote) const;
     bool overfull(const Address& remote) const;
+    bool too_many_channels(const Address& remote) const;
 
     // ---- channels (channels.cpp)
     WaitingRoom waiting;
     SilentGateways silent;
     LostPeers lost_peers;
+    std::set<Identity> without_childless;  // named in the log (ike.pfs strict); a bounded number
     /// The peer may hold SAs that we have not any more.
     void lose_peer(const Identity& own, const Identity& peer);
     /// Nobody shares this identity of ours: INITIAL_CONTACT speaks for us alone (RFC 7296 §2.4).

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "ike/v2/child_offer.hpp"
 #include "ike/v2/child_sa.hpp"
 #include "ike/v2/dh_jobs.hpp"
 #include "ike/v2/failures.hpp"
@@ -55,11 +56,10 @@ Judged judge(Turn& turn) {
         return {wire::NotifyType::ts_unacceptable, "TSi and TSr name no single host pair", nullptr, {}};
     if (const auto* rekey = payloads.notify(wire::NotifyType::rekey_sa))
         return judge_rekey(turn, *rekey, *pair);
-    if (turn.sa.children.size() >= kMaxChildren || turn.core.too_many_children(turn.sa))
-        return {wire::NotifyType::no_additional_sas,
-                "more children than one IKE SA or one source may have",
-                nullptr,
-                {}};
+    if (turn.sa.children.size() >= kMaxChildren)
+        return {wire::NotifyType::no_additional_sas, "more children than one IKE SA may have", nullptr, {}};
+    if (turn.core.too_many_children(turn.sa))
+        return {wire::NotifyType::no_additional_sas, kOverShare, nullptr, {}};
     return {wire::NotifyType::none, {}, nullptr, *pair};
 }
 
@@ -82,7 +82,6 @@ void answer_refusal(Turn& turn, wire::NotifyType type, const Child* child) {
 Child& queue_child(Turn& turn, const Pair& pair, ConnectionId connection, std::optional<ChildId> replaces) {
     Child& child = turn.core.make_child(turn.sa, pair, connection);
     child.initiator = true;
-    child.created = turn.now;
     child.replaces = replaces;
     child.group = turn.sa.suite.group;
     turn.sa.idle_at = kNever;
@@ -142,6 +141,12 @@ void answer_child(Turn& turn, const Child& child) {
 }
 
 namespace create {
+
+/// ike.pfs strict: what would ride on IKE_AUTH gets an exchange and a Diffie-Hellman of its own.
+void follow_auth(Turn& turn) {
+    turn.child->first = false;
+    turn.child->group = turn.sa.suite.group;
+}
 
 void make_pair(Turn& turn) {
     Child& child = *turn.child;
@@ -228,7 +233,6 @@ void on_request(Turn& turn) {
 
     Child& child =
         core.make_child(turn.sa, judged.pair.reversed(), judged.old == nullptr ? 0 : judged.old->connection);
-    child.created = turn.now;
     child.offer = *offer;
     child.ni = nonce->data;
     child.nr = core.random.bytes(kNonceLen);

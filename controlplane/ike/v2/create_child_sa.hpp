@@ -10,6 +10,9 @@ namespace oegate::ike::v2 {
 inline constexpr unsigned kMaxChildAttempts = 5;
 /// Children of one IKE SA; then NO_ADDITIONAL_SAS.
 inline constexpr std::size_t kMaxChildren = 1024;
+/// Why a child of a peer is refused beyond limits.children-per-source.
+inline constexpr const char* kOverShare =
+    "as many SA pairs of this source as limits.children-per-source allows";
 /// Children of one pair that the peer has replaced and not deleted yet: each holds an
 /// inbound SA, and only the peer would end it before its lifetime does.
 inline constexpr std::ptrdiff_t kMaxSuperseded = 4;
@@ -23,6 +26,7 @@ void on_child_answer(Turn& turn, const wire::Payloads& payloads);
 void answer_child(Turn& turn, const Child& child);
 
 namespace create {
+void follow_auth(Turn&);
 void make_pair(Turn&);
 void send(Turn&);
 void give_up_unsent(Turn&);
@@ -33,6 +37,8 @@ void defer(Turn&);
 }  // namespace create
 
 inline constexpr std::array kCreateChildRows{
+    ChildRow{
+        "RFC 6023", ChildState::offered, ChildEvent::put_off, {}, create::follow_auth, ChildState::waiting},
     ChildRow{"p.channel", ChildState::waiting, ChildEvent::begin, {}, create::make_pair, ChildState::pairing},
     ChildRow{
         "RFC 7296 1.3.1", ChildState::pairing, ChildEvent::pair_made, {}, create::send, ChildState::offered},

@@ -39,6 +39,15 @@ void establish(Turn& turn) {
                 turn.now);
 }
 
+bool is_only_channel(Core& core, const IkeSa& sa) {
+    for (const Serial serial : core.channels_of(sa.peer)) {
+        const IkeSa* other = core.find(serial);
+        if (other != nullptr && other != &sa && other->own == sa.own && other->state == SaState::established)
+            return false;
+    }
+    return true;
+}
+
 /// INITIAL_CONTACT (RFC 7296 §2.4): the peer has lost what it knew of us. Believed
 /// for its exact identity and SAs older than this exchange, never over a stronger verdict
 /// or a configured tunnel. Under a name, which gateways may share, only of this address.

@@ -7,6 +7,7 @@
 
 #include "ike/v2/auth_work.hpp"
 #include "ike/v2/channels.hpp"
+#include "ike/v2/child_offer.hpp"
 #include "ike/v2/child_sa.hpp"
 #include "ike/v2/failures.hpp"
 #include "ike/v2/key_log.hpp"
@@ -62,11 +63,33 @@ void on_auth_answer(Turn& turn, const wire::Payloads& payloads) {
     turn.core.raise(turn, SaEvent::auth_answered);
 }
 
+namespace {
+
+/// ike.pfs strict is a wish: of each peer that cannot fulfil it the log tells once.
+void note_without_childless(Turn& turn) {
+    const IkeSa& sa = turn.sa;
+    Core& core = turn.core;
+    constexpr std::size_t kMostNamed = 4096;
+    if (core.settings.ike.pfs != config::Pfs::strict || sa.childless || sa.greeting) return;
+    if (core.without_childless.size() >= kMostNamed) core.without_childless.clear();
+    if (!core.without_childless.insert(sa.peer).second) return;
+    core.notice(
+        Notice::Level::notice, sa.remote,
+        fmt::format("{} takes no IKE_AUTH without a child (RFC 6023): despite ike.pfs strict its first "
+                    "SA pair shares the Diffie-Hellman exchange of the IKE SA",
+                    sa.peer.text()),
+        turn.now);
+}
+
+}  // namespace
+
 namespace auth {
 
 void send(Turn& turn) {
     IkeSa& sa = turn.sa;
     Core& core = turn.core;
+    // The peer may have come to us since: what it has of us then is no former life's.
+    sa.initial_contact = sa.initial_contact && is_only_channel(core, sa);
     wire::Payloads payloads;
     payloads.add(wire::Identification::of(wire::PayloadType::id_i, sa.own));
     if (sa.initial_contact) payloads.add(wire::Notify::of(wire::NotifyType::initial_contact));
@@ -75,6 +98,11 @@ void send(Turn& turn) {
     if (!sa.greeting) {
         Child* child = core.find_child(sa.first_child);
         if (child == nullptr) return fail_exchange(turn, Failure::too_many, "nobody wants it any more");
+        if (sa.childless) {
+            core.raise(turn, *child, ChildEvent::put_off);
+            send_request(turn, wire::ExchangeType::ike_auth, payloads);
+            return;
+        }
         const auto spi = core.spis.allocate(child->pair);
         if (!spi)
             return fail_exchange(turn, Failure::too_many,
@@ -174,11 +202,15 @@ void complete(Turn& turn) {
     const wire::Payloads payloads = std::move(sa.auth_payloads);
     turn.payloads = &payloads;
     establish(turn);
-    end_greeting(turn, {});
+    end_greeting(turn, sa.initial_contact ? "" : "it has come itself");
+    note_without_childless(turn);
     if (payloads.notify(wire::NotifyType::initial_contact) != nullptr) honour_initial_contact(turn);
     Child* child = core.find_child(sa.first_child);
     if (child == nullptr) {  // forgotten meanwhile, or there was none
         note_idle(turn);
+    } else if (child->state == ChildState::waiting) {  // RFC 6023: now
+        core.set_deadline(*child, turn.now + core.settings.timers.gateway);
+        enqueue(turn, Task{.kind = Task::Kind::create_child, .child = child->id});
     } else if (const auto* error = payloads.first_error();
                error != nullptr && payloads.find<wire::Sa>() == nullptr) {
         // INVALID_KE_PAYLOAD and TEMPORARY_FAILURE have no meaning here: declined.

@@ -16,6 +16,9 @@ bool first_offer_ok(Core& core, const IkeSa& sa);
 
 /// Both sides have authenticated each other.
 void establish(Turn& turn);
+/// No other one with this peer is established. While there is one the peer has not lost what it
+/// knows of us, and INITIAL_CONTACT would make it end that one (RFC 7296 §2.4).
+bool is_only_channel(Core& core, const IkeSa& sa);
 /// The peer has said INITIAL_CONTACT on this, its newest IKE SA (RFC 7296 §2.4).
 void honour_initial_contact(Turn& turn);
 

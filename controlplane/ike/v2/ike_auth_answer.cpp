@@ -5,7 +5,9 @@
 
 #include "ike/v2/auth_work.hpp"
 #include "ike/v2/channels.hpp"
+#include "ike/v2/child_offer.hpp"
 #include "ike/v2/child_sa.hpp"
+#include "ike/v2/create_child_sa.hpp"
 #include "ike/v2/failures.hpp"
 #include "ike/v2/ike_auth.hpp"
 #include "ike/v2/window.hpp"
@@ -141,12 +143,15 @@ void open_first_child(Turn& turn) {
     const Pair pair = *narrow_to_pair(sa.auth_payloads);
     if (turn.core.too_many_children(sa)) {
         turn.notify = wire::NotifyType::no_additional_sas;
+        turn.core.notice(Notice::Level::info, sa.remote,
+                         fmt::format("child asked for by {} refused with {}: {}", sa.peer.text(),
+                                     wire::to_text(turn.notify), kOverShare),
+                         turn.now);
         turn.core.raise(turn, SaEvent::child_settled);
         return;
     }
     Child& child = turn.core.make_child(sa, pair.reversed(), 0);
     child.first = true;
-    child.created = turn.now;
     child.offer = *sa.auth_payloads.find<wire::Sa>();
     child.ni = sa.ni;
     child.nr = sa.nr;

@@ -13,6 +13,7 @@
 #include "ike/crypto/keys.hpp"
 #include "ike/crypto/sk.hpp"
 #include "ike/engine.hpp"
+#include "ike/v2/budget.hpp"
 #include "ike/v2/child_table.hpp"
 #include "ike/v2/states.hpp"
 
@@ -24,11 +25,19 @@ using Serial = std::uint64_t;
 
 /// What waits for its turn in our window of one request.
 struct Task {
-    enum class Kind : std::uint8_t { create_child, rekey_ike, delete_child, delete_ike, liveness };
+    enum class Kind : std::uint8_t {
+        create_child,
+        rekey_ike,
+        delete_child,
+        delete_ike,
+        liveness,
+        invalid_spi
+    };
     Kind kind = Kind::liveness;
-    ChildId child = 0;     // create_child, delete_child
-    Serial successor = 0;  // rekey_ike
-    Time not_before{};     // TEMPORARY_FAILURE: later
+    ChildId child = 0;      // create_child, delete_child
+    Serial successor = 0;   // rekey_ike
+    std::uint32_t spi = 0;  // invalid_spi
+    Time not_before{};      // TEMPORARY_FAILURE: later
 };
 
 /// The request that we have in flight.
@@ -81,7 +90,7 @@ struct Child {
     Bytes rival_nonce;    // on our rekey of it: the lowest nonce of the peer's (RFC 7296 §2.8.1)
     ChildId attempt = 0;  // on the old child: our rekey of it, under way
     std::optional<ChildGone::Reason> close_reason;
-    Time created{}, deadline = kNever;  // deadline: of the connection that asked
+    Time live_at = kNever, deadline = kNever;  // deadline: of the connection that asked
     unsigned attempts = 0;
 
     // negotiation, empty when live
@@ -120,6 +129,7 @@ struct IkeSa {
     bool configured = false;            // the peer and its keys are from the configuration
     bool initial_contact = false;       // send it
     bool greeting = false;              // initiator: made for INITIAL_CONTACT, without a child
+    bool childless = false;             // initiator: ike.pfs strict, IKE_AUTH makes no child
     bool peer_takes_childless = false;  // CHILDLESS_IKEV2_SUPPORTED (RFC 6023)
 
     // IKE_SA_INIT and IKE_AUTH
@@ -160,6 +170,7 @@ struct IkeSa {
     Time remove_at = kNever;  // lingering, rekeyed
     Time last_liveness{};
     bool checked_liveness = false;
+    SaidLately told_spis;       // INVALID_SPI (RFC 7296 §1.5)
     Time armed = kNever;        // as in the engine's timer queue
     Time listed_idle = kNever;  // as in its list of those without children
 

@@ -1,4 +1,4 @@
-// IKE_SA_INIT (RFC 7296 §1.2, §2.6, §2.23).
+// IKE_SA_INIT, the initiator's side (RFC 7296 §1.2, §2.6, §2.23).
 #include "ike/v2/ike_sa_init.hpp"
 
 #include <algorithm>
@@ -9,61 +9,12 @@
 #include "ike/v2/dh_jobs.hpp"
 #include "ike/v2/failures.hpp"
 #include "ike/v2/ike_auth.hpp"
-#include "ike/v2/key_log.hpp"
+#include "ike/v2/init_payloads.hpp"
 #include "ike/v2/window.hpp"
 
 namespace oegate::ike::v2 {
 
 namespace {
-
-constexpr std::size_t kNonceLen = 32;
-
-void add_nat_detection(wire::Payloads& payloads, const IkeSa& sa, std::uint64_t spi_r) {
-    payloads.add(wire::Notify::of(wire::NotifyType::nat_detection_source_ip,
-                                  nat_detection_hash(sa.spi_i, spi_r, sa.local)));
-    payloads.add(wire::Notify::of(wire::NotifyType::nat_detection_destination_ip,
-                                  nat_detection_hash(sa.spi_i, spi_r, sa.remote)));
-}
-
-/// RFC 7296 §2.23: is there an address translator between us? A peer that sends no
-/// such notifies does not do NAT traversal, which is no sign of one.
-bool nat_between(const wire::Payloads& payloads, std::uint64_t spi_i, std::uint64_t spi_r,
-                 const Endpoint& local, const Endpoint& remote) {
-    bool has_source = false, source_ok = false, has_destination = false, destination_ok = false;
-    const Bytes from = nat_detection_hash(spi_i, spi_r, remote);
-    const Bytes to = nat_detection_hash(spi_i, spi_r, local);
-    for (const wire::Notify* notify : payloads.notifies()) {
-        if (notify->type == wire::NotifyType::nat_detection_source_ip) {
-            has_source = true;
-            source_ok |= notify->data == from;
-        } else if (notify->type == wire::NotifyType::nat_detection_destination_ip) {
-            has_destination = true;
-            destination_ok |= notify->data == to;
-        }
-    }
-    return (has_source && !source_ok) || (has_destination && !destination_ok);
-}
-
-std::optional<std::vector<HashId>> hashes_of(const wire::Payloads& payloads) {
-    const wire::Notify* notify = payloads.notify(wire::NotifyType::signature_hash_algorithms);
-    if (notify == nullptr) return std::nullopt;
-    return notify->hashes();
-}
-
-/// Our RSA signatures on IKE_SA_INIT: sent by initiator and responder alike.
-wire::Notify our_hashes() {
-    return wire::Notify::of_hashes(supported_hashes());
-}
-
-void send_unprotected(Core& core, const Endpoint& local, const Endpoint& remote, const wire::Header& request,
-                      wire::Notify notify) {
-    wire::Payloads payloads;
-    payloads.add(std::move(notify));
-    wire::Header header = request;
-    header.initiator = false;
-    header.response = true;
-    core.emit(SendDatagram{local, remote, wire::serialise(header, payloads)});
-}
 
 void make_own_pair(Turn& turn) {
     make_dh_pair(turn.core, turn.sa.serial, turn.sa.group,
@@ -74,17 +25,13 @@ void make_own_pair(Turn& turn) {
                  });
 }
 
-}  // namespace
-
-namespace {
-
 IkeSa& make_initiator(Core& core, const Address& local, const Address& gateway, Time deadline, Time now) {
     IkeSa& sa = core.make_sa({local, 500}, {gateway, 500}, now);
     sa.state = SaState::pairing;
     sa.initiator = true;
     sa.spi_i = core.draw_spi(sa.serial);
     sa.group = core.settings.ike.groups.empty() ? DhGroup::curve25519 : core.settings.ike.groups.front();
-    sa.ni = core.random.bytes(kNonceLen);
+    sa.ni = core.random.bytes(kInitNonceLen);
     sa.offer = wire::offer_ike(core.settings.ike);
     sa.give_up = deadline;
     core.enter_exchange(sa);
@@ -117,7 +64,6 @@ void start_ike_sa_init(Core& core, const Initiate& request, Time deadline, Time 
 
     Child& child = core.make_child(sa, request.pair, request.connection);
     child.initiator = child.first = true;
-    child.created = now;
     child.state = ChildState::offered;
     sa.first_child = child.id;
 
@@ -183,110 +129,8 @@ void on_init_answer(Core& core, IkeSa& sa, ByteView datagram, const wire::Messag
     sa.peer_hashes = hashes_of(payloads);
     sa.nat = nat_between(payloads, sa.spi_i, sa.spi_r, sa.local, sa.remote);
     sa.peer_takes_childless = payloads.notify(wire::NotifyType::childless_ikev2_supported) != nullptr;
+    sa.childless = sa.peer_takes_childless && core.settings.ike.pfs == config::Pfs::strict;
     core.raise(turn, SaEvent::init_answered);
-}
-
-void on_init_request(Core& core, const Endpoint& local, const Endpoint& remote, ByteView datagram,
-                     const wire::Message& message, Time now) {
-    const wire::Payloads& payloads = message.payloads;
-    const auto refuse = [&](std::string text) {
-        ++core.counters.refused_requests;
-        core.notice(Notice::Level::info, remote, std::move(text), now);
-    };
-    if (core.shutting_down) return;  // x.shutdown: offers are ignored
-    const auto* offer = payloads.find<wire::Sa>();
-    const auto* ke = payloads.find<wire::KeyExchange>();
-    const auto* nonce = payloads.find<wire::Nonce>();
-    if (offer == nullptr || ke == nullptr || nonce == nullptr) {
-        ++core.counters.malformed;
-        core.notice(Notice::Level::warning, remote,
-                    fmt::format("IKE_SA_INIT request refused: no {} payload", offer == nullptr ? "SA"
-                                                                              : ke == nullptr  ? "KE"
-                                                                                               : "Nonce"),
-                    now);
-        return;
-    }
-    const std::uint64_t spi_i = message.header.spi_initiator;
-    const Core::InitKey init_key{remote, spi_i, nonce->data};
-    if (const auto known = core.init_requests.find(init_key); known != core.init_requests.end()) {
-        // A repetition: the same answer, or silence while we work on it (RFC 7296 §2.1).
-        IkeSa* sa = core.find(known->second);
-        if (sa != nullptr && sa->state == SaState::half_open &&
-            std::equal(datagram.begin(), datagram.end(), sa->init_request.begin(), sa->init_request.end()))
-            core.emit(SendDatagram{local, remote, sa->init_answer});
-        return;
-    }
-    if (core.overfull(remote.address)) {
-        ++core.counters.half_open_dropped;
-        if (!core.may_notice(now)) return;
-        core.notice(Notice::Level::warning, remote,
-                    "too many half-open exchanges or open channels of this source, or in total; dropped",
-                    now);
-        return;
-    }
-    if (core.wants_cookie(remote.address)) {
-        const auto* cookie = payloads.notify(wire::NotifyType::cookie);
-        if (cookie == nullptr || !core.cookies.check(cookie->data, remote, spi_i, nonce->data, now)) {
-            ++core.counters.cookies_sent;
-            send_unprotected(core, local, remote, message.header,
-                             wire::Notify::of(wire::NotifyType::cookie,
-                                              core.cookies.make(remote, spi_i, nonce->data, now)));
-            return;
-        }
-    }
-    const auto choice = wire::choose_ike(*offer, core.settings.ike, ke->group);
-    if (!choice) {
-        send_unprotected(core, local, remote, message.header,
-                         wire::Notify::of(wire::NotifyType::no_proposal_chosen));
-        return refuse(
-            "IKE_SA_INIT request refused: no proposal in common (AES-GCM-16 with a 16-byte ICV, "
-            "PRF HMAC-SHA2 and group 14 or 31 are needed)");
-    }
-    if (dh_group(ke->group) != choice->suite.group) {
-        send_unprotected(core, local, remote, message.header,
-                         wire::Notify::of_u16(wire::NotifyType::invalid_ke_payload,
-                                              static_cast<std::uint16_t>(choice->suite.group)));
-        return;
-    }
-    if (ke->data.size() != public_value_len(choice->suite.group)) {
-        ++core.counters.malformed;
-        return refuse("IKE_SA_INIT request refused: KE payload: length does not fit its group");
-    }
-
-    IkeSa& sa = core.make_sa(local, remote, now);
-    sa.state = SaState::answering;
-    sa.initiator = false;
-    sa.opened_by_peer = true;
-    sa.spi_i = spi_i;
-    sa.spi_r = core.draw_spi(sa.serial);
-    sa.own = core.own_identity(local.address);
-    sa.suite = choice->suite;
-    sa.offer = choice->answer;
-    sa.group = choice->suite.group;
-    sa.ni = nonce->data;
-    sa.nr = core.random.bytes(kNonceLen);
-    sa.peer_hashes = hashes_of(payloads);
-    sa.init_request.assign(datagram.begin(), datagram.end());
-    sa.in.expected = 1;
-    sa.nat = nat_between(payloads, spi_i, 0, local, remote);
-    sa.give_up = now + core.settings.timers.half_open;
-    sa.init_key = init_key;
-    core.init_requests.emplace(init_key, sa.serial);
-    core.enter_half_open(sa);
-
-    make_dh_answer(core, sa.serial, sa.group, ke->data, [&core](IkeSa& ours, DhAnswer result, Time later) {
-        Turn turn{core, ours, later};
-        if (!result.pair) {
-            turn.detail = std::string("KE payload: ") + std::string(to_text(result.error));
-            core.raise(turn, SaEvent::crypto_failed);
-            return;
-        }
-        ours.dh = std::move(result.pair);
-        const Secret seed = skeyseed(ours.suite.prf, ours.ni, ours.nr, result.g_ir.view());
-        install_ike_keys(ours, derive_ike_keys(ours.suite, seed, ours.ni, ours.nr, ours.spi_i, ours.spi_r));
-        log_ike_keys(core, ours);
-        core.raise(turn, SaEvent::secret_made);
-    });
 }
 
 namespace init {
@@ -362,38 +206,6 @@ void fail_silent(Turn& turn) {
                                                  sa.remote.address.text())
                                    : fmt::format("{} answered IKE_SA_INIT only with {}",
                                                  sa.remote.address.text(), sa.heard));
-}
-
-void answer_request(Turn& turn) {
-    IkeSa& sa = turn.sa;
-    wire::Payloads payloads;
-    payloads.add(sa.offer);
-    const ByteView value = sa.dh->public_value();
-    payloads.add(wire::KeyExchange{static_cast<std::uint16_t>(sa.group), Bytes(value.begin(), value.end())});
-    payloads.add(wire::Nonce{sa.nr});
-    add_nat_detection(payloads, sa, sa.spi_r);
-    if (turn.core.settings.signature_form != SignatureForm::rsa_method_1) payloads.add(our_hashes());
-    payloads.add(wire::Notify::of(wire::NotifyType::childless_ikev2_supported));  // RFC 6023 §3
-    const wire::Header header{.spi_initiator = sa.spi_i,
-                              .spi_responder = sa.spi_r,
-                              .exchange = wire::ExchangeType::ike_sa_init,
-                              .initiator = false,
-                              .response = true,
-                              .message_id = 0};
-    sa.init_answer = wire::serialise(header, payloads);
-    sa.dh.reset();
-    send_datagram(turn, sa.local, sa.remote, sa.init_answer);
-}
-
-void drop_half_open(Turn& turn) {
-    if (!turn.detail.empty()) {
-        ++turn.core.counters.malformed;
-        turn.core.notice(Notice::Level::warning, turn.sa.remote,
-                         "IKE_SA_INIT request refused: " + turn.detail, turn.now);
-    } else {
-        ++turn.core.counters.half_open_expired;
-    }
-    turn.core.bury(turn.sa);
 }
 
 }  // namespace init

@@ -4,27 +4,17 @@
 #include <fmt/format.h>
 
 #include "ike/v2/failures.hpp"
+#include "ike/v2/ike_auth.hpp"
+#include "ike/v2/invalid_spi.hpp"
 #include "ike/v2/rekey_ike_sa.hpp"
 #include "ike/v2/window.hpp"
 
 namespace oegate::ike::v2 {
 namespace {
 
-/// A peer that another channel still reaches has not lost what it knew of us: INITIAL_CONTACT
-/// would make it end that channel too (RFC 7296 §2.4: only for the only IKE SA).
-bool is_last_channel(Core& core, const IkeSa& dead) {
-    for (const Serial serial : core.channels_of(dead.peer)) {
-        const IkeSa* other = core.find(serial);
-        if (other != nullptr && other != &dead && other->own == dead.own &&
-            other->state == SaState::established)
-            return false;
-    }
-    return true;
-}
-
 /// The peer may still hold what this channel made: the next exchange tells it otherwise.
 void lose_peer_of(Core& core, const IkeSa& dead) {
-    if (!dead.configured && is_last_channel(core, dead)) core.lose_peer(dead.own, dead.peer);
+    if (!dead.configured && is_only_channel(core, dead)) core.lose_peer(dead.own, dead.peer);
 }
 
 }  // namespace
@@ -76,7 +66,8 @@ void hint(Turn& turn) {
 
 namespace info {
 
-/// Deletes of children, or an empty liveness check; every request is answered.
+/// Deletes of children, SPIs that the peer does not have, or an empty liveness check; every
+/// request is answered.
 void on_request(Turn& turn) {
     wire::Delete paired{wire::ProtocolId::esp, {}};
     for (const wire::Delete* request : turn.payloads->deletes()) {
@@ -93,6 +84,7 @@ void on_request(Turn& turn) {
     wire::Payloads payloads;
     if (!paired.spis.empty()) payloads.add(paired);
     answer(turn, payloads);
+    believe_invalid_spi(turn);
 }
 
 void on_ike_delete(Turn& turn) {

@@ -47,10 +47,11 @@ void receive_init(Core& core, const Endpoint& local, const Endpoint& remote, Byt
     on_init_answer(core, *sa, payload, *message, now);
 }
 
-/// Of no IKE SA of ours, or of nobody. A request is told so, unprotected and seldom, so that
-/// an honest peer looks whether we are still there (RFC 7296 §1.5, §2.21.4).
+/// Of no IKE SA of ours, or of nobody. An encrypted request is told so, unprotected and seldom,
+/// so that an honest peer looks whether we are still there (RFC 7296 §1.5, §2.21.4). What is
+/// not encrypted may itself be such a word, of ESP, and is never answered.
 void unknown_spi(Core& core, const Endpoint& local, const Endpoint& remote, const wire::Header& header,
-                 Time now) {
+                 bool encrypted, Time now) {
     ++core.counters.unknown_spi;
     const std::uint64_t own_spi = header.initiator ? header.spi_responder : header.spi_initiator;
     if (core.may_notice(now))
@@ -58,7 +59,7 @@ void unknown_spi(Core& core, const Endpoint& local, const Endpoint& remote, cons
                     fmt::format("{} for an IKE SA that we do not have (SPI {:016x})",
                                 wire::to_text(header.exchange), own_spi),
                     now);
-    if (header.response || core.shutting_down || !core.unknown_spi_answers.take(now)) return;
+    if (header.response || !encrypted || core.shutting_down || !core.unknown_spi_answers.take(now)) return;
     ++core.counters.invalid_spi_answered;
     wire::Header answer = header;
     answer.initiator = !header.initiator;
@@ -233,7 +234,9 @@ void receive(Core& core, const Endpoint& local, const Endpoint& remote, ByteView
     IkeSa* sa = own_spi == 0 ? nullptr : core.find_by_spi(own_spi);
     if (sa == nullptr || sa->initiator == header->initiator || !sa->opener ||
         peer_spi != (sa->initiator ? sa->spi_r : sa->spi_i)) {
-        unknown_spi(core, local, remote, *header, now);
+        constexpr std::size_t kNextPayload = 16;  // RFC 7296 §3.1
+        const bool encrypted = payload[kNextPayload] == static_cast<std::uint8_t>(wire::PayloadType::sk);
+        unknown_spi(core, local, remote, *header, encrypted, now);
         return;
     }
     const auto message = wire::parse(payload);

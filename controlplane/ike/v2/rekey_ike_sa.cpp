@@ -50,6 +50,7 @@ void inherit(Core& core, IkeSa& old, IkeSa& succ, bool ours, Time now) {
     Turn heir{core, succ, now};
     core.raise(heir, SaEvent::adopted);
     core.move_children(old, succ);
+    succ.told_spis = old.told_spis;
     succ.out.queue = std::exchange(old.out.queue, {});
     core.pass_channel(old, succ);
     old.successor = old.rival = 0;

@@ -79,7 +79,8 @@ std::uint32_t sa_facts(const Turn& turn) {
     if (subject != nullptr && subject->successor != 0) facts |= SaFact::rekey_under_way;
     if (subject != nullptr && subject->rival != 0) facts |= SaFact::rival;
     if (turn.notify == wire::NotifyType::invalid_syntax) facts |= SaFact::fatal;
-    if (sa.greeting || (sa.state == SaState::checking && sa.auth_payloads.find<wire::Sa>() == nullptr))
+    if (sa.greeting || sa.childless ||
+        (sa.state == SaState::checking && sa.auth_payloads.find<wire::Sa>() == nullptr))
         facts |= SaFact::childless;
     if (!sa.peer_takes_childless) facts |= SaFact::refuses_none;
     if (sa.state == SaState::checking && core.has_room(sa.peer)) facts |= SaFact::room;

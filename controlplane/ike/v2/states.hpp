@@ -113,6 +113,7 @@ enum class ChildState : std::uint8_t {
 };
 
 #define OEGATE_CHILD_EVENTS(X)                                         \
+    X(put_off, "it comes after an IKE_AUTH without it")                \
     X(begin, "its turn in the window")                                 \
     X(pair_made, "Diffie-Hellman pair ready")                          \
     X(accepted, "the peer accepted exactly what we asked for")         \
@@ -129,6 +130,7 @@ enum class ChildState : std::uint8_t {
     X(rekeyed_by_peer, "the peer's rekey of it is installed")          \
     X(close_asked, "delete asked for on our side")                     \
     X(delete_received, "the peer's delete")                            \
+    X(lost_by_peer, "the peer says that it has it no more")            \
     X(delete_answered, "our delete was answered")                      \
     X(sa_gone, "its IKE SA is gone")
 

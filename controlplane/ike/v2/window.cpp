@@ -5,6 +5,7 @@
 
 #include "ike/v2/create_child_sa.hpp"
 #include "ike/v2/informational.hpp"
+#include "ike/v2/invalid_spi.hpp"
 #include "ike/v2/rekey_ike_sa.hpp"
 
 namespace oegate::ike::v2 {
@@ -30,6 +31,8 @@ void begin(Turn& turn, const Task& task) {
             return send_ike_delete(turn);
         case Task::Kind::liveness:
             return send_liveness(turn);
+        case Task::Kind::invalid_spi:
+            return send_invalid_spi(turn, task);
     }
 }
 

@@ -39,6 +39,12 @@ Notify Notify::of_u16(NotifyType type, std::uint16_t value) {
     return of(type, std::move(out).take());
 }
 
+Notify Notify::of_u32(NotifyType type, std::uint32_t value) {
+    Writer out;
+    out.u32(value);
+    return of(type, std::move(out).take());
+}
+
 Notify Notify::of_hashes(const std::vector<HashId>& hashes) {
     Writer out;
     for (HashId hash : hashes) out.u16(static_cast<std::uint16_t>(hash));
@@ -53,6 +59,11 @@ std::optional<std::uint32_t> Notify::esp_spi() const {
 std::optional<std::uint16_t> Notify::u16() const {
     if (data.size() != 2) return std::nullopt;
     return Reader(data).u16();
+}
+
+std::optional<std::uint32_t> Notify::u32() const {
+    if (data.size() != 4) return std::nullopt;
+    return Reader(data).u32();
 }
 
 std::vector<HashId> Notify::hashes() const {

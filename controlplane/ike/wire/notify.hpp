@@ -23,6 +23,8 @@ struct Notify {
     static Notify of_esp(NotifyType type, std::uint32_t spi);
     /// INVALID_KE_PAYLOAD: the group that is wanted (RFC 7296 §1.3).
     static Notify of_u16(NotifyType type, std::uint16_t value);
+    /// INVALID_SPI: the SPI of the ESP packet (RFC 7296 §3.10.1).
+    static Notify of_u32(NotifyType type, std::uint32_t value);
     /// SIGNATURE_HASH_ALGORITHMS (RFC 7427 §4).
     static Notify of_hashes(const std::vector<HashId>& hashes);
 
@@ -30,6 +32,8 @@ struct Notify {
     std::optional<std::uint32_t> esp_spi() const;
     /// Two bytes of data as a number; nullopt for another length.
     std::optional<std::uint16_t> u16() const;
+    /// Four of them.
+    std::optional<std::uint32_t> u32() const;
     /// SIGNATURE_HASH_ALGORITHMS; numbers that we do not know are kept.
     std::vector<HashId> hashes() const;
 

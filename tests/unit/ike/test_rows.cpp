@@ -6,7 +6,7 @@
 
 #include "catch.hpp"
 #include "ike/crypto/rsa.hpp"
-#include "ike/v2/child_sa.hpp"
+#include "ike/v2/child_offer.hpp"
 #include "ike/v2/create_child_sa.hpp"
 #include "ike/v2/ike_sa_init.hpp"
 #include "ike/v2/key_log.hpp"

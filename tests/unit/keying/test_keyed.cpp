@@ -110,6 +110,19 @@ ROW_TEST("row k.delete") {
     CHECK(held.lookups.size() == 2);
 }
 
+ROW_TEST("row k.delete: the peer has lost the SA pair: the next datagram is held and keyed anew") {
+    r.key_pair();
+    r.gone(1, ike::ChildGone::Reason::lost_by_peer);
+    CHECK(r.state() == "expired");
+    CHECK(r.dropped.size() == 1);
+    const auto story = r.keying.find(kPair)->story;
+    CHECK(story.back().row == "k.delete");
+    CHECK(story.back().text.find("INVALID_SPI") != std::string::npos);
+    r.miss();
+    CHECK(r.state() == "potential");
+    CHECK(r.lookups.size() == 2);
+}
+
 ROW_TEST("row k.dead") {
     r.key_pair();
     r.gone(1, ike::ChildGone::Reason::ike_dead);
