@@ -46,12 +46,14 @@ Outcome outcome_of(const Answer& answer) {
 }
 
 /// Trouble on the way is no reason to forget what is still good (RFC 8767 §4 goes
-/// further); a bogus answer replaces anything but a secure one, which its signatures
-/// vouch for until it is stale.
+/// further); and only a secure answer replaces a secure one, which its signatures vouch for
+/// until it is stale.
 bool may_replace(const Answer& old, const Answer& fresh) {
     if (outcome_of(fresh) == Outcome::failed) return outcome_of(old) == Outcome::failed;
-    const Verdict verdict = std::visit([](const auto& a) { return a.verdict; }, old);
-    return outcome_of(fresh) != Outcome::bogus || verdict != Verdict::secure;
+    const auto is_secure = [](const Answer& answer) {
+        return std::visit([](const auto& a) { return a.verdict == Verdict::secure; }, answer);
+    };
+    return !is_secure(old) || is_secure(fresh);
 }
 
 std::vector<bool> trust(const config::Dns& config) {

@@ -156,6 +156,11 @@ void Questions::judge(AskedAt at, Time now) {
         if (!judged->verdict) return fail(judged->why);
         reply.verdict = *judged->verdict;
         reply.detail = judged->why;
+        reply.no_such_name = reply.no_such_name && judged->no_such_name;
+        if (reply.secure() && judged->name != reply.name) {
+            reply.verdict = Verdict::bogus;
+            reply.detail = "aliases that nobody signed lead to " + reply.name;
+        }
         if (reply.verdict == Verdict::bogus) {
             reply.state = Reply::State::bogus;
             reply.rdata.clear();

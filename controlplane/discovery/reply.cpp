@@ -75,6 +75,7 @@ Reply read_reply(const Message& message, const Question& question, bool trusted_
         reply.detail = "more than 8 aliases";
         return reply;
     }
+    reply.name = *name;
     if (trusted_path && message.authentic) reply.verdict = Verdict::secure;
     if (message.rcode == kRcodeNoError)
         for (const Rr& rr : message.answer) {

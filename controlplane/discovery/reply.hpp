@@ -29,6 +29,7 @@ struct Reply {
     std::vector<Bytes> rdata;
     Duration lifetime = kFailureLifetime;
     std::string detail;         // for failed and bogus
+    std::string name;           // whose records or absence: where the aliases lead
     bool no_such_name = false;  // NXDOMAIN: nothing is there, of any type (RFC 8020)
     bool refused = false;       // never asked; says nothing about the name
 

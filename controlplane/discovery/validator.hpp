@@ -24,6 +24,12 @@ struct Judged {
     /// Secure: until the first of the signatures that were needed expires.
     Duration lifetime = Duration::max();
     std::string why;  // one line, for what is not secure
+    /// Secure: the name at the end of the aliases, of whose records or absence it is true.
+    /// Whoever reads the message for himself must have come to the same.
+    std::string name{};
+    /// Secure: nothing is there, of any type (RFC 8020). The header's NXDOMAIN says so to
+    /// anybody's liking; only a denial of the name itself proves it.
+    bool no_such_name = false;
 };
 
 class Validator {

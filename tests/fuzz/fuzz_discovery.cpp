@@ -27,8 +27,9 @@ struct Judge : Validator {
     Step judge(const Question& question, ByteView message, Time) override {
         require(parse_message(message).has_value());
         const unsigned choice = in->u8();
-        if (!in->ok()) return Judged{Verdict::secure, 60s, ""};
-        if (choice < 5) return Judged{static_cast<Verdict>(choice % 4), 30s, "as the script says"};
+        if (!in->ok()) return Judged{Verdict::secure, 60s, "", question.name};
+        if (choice < 5)
+            return Judged{static_cast<Verdict>(choice % 4), 30s, "as the script says", question.name};
         if (choice == 5) return Judged{std::nullopt, 0s, "no chain"};
         if (choice == 6) return std::vector{question};
         std::vector<Question> wanted;

@@ -228,6 +228,18 @@ Proof Denial::absent(const Name& name, std::uint16_t type) const {
     return too_dear_ ? Proof::insecure : Proof::none;
 }
 
+bool Denial::no_such_name(const Name& name) const {
+    if (!name.is_within(zone_)) return false;
+    if (const Nsec* gap = match(name) ? nullptr : cover(name); gap && !gap->next.is_below(name)) {
+        const auto wildcard = encloser(*gap, name).wildcard();
+        if (wildcard && !match(*wildcard) && cover(*wildcard)) return true;
+    }
+    if (nsec3s_.empty() || match3(name)) return false;
+    const auto encloser = encloser3(name);
+    const auto wildcard = encloser && !encloser->opt_out ? encloser->name.wildcard() : std::nullopt;
+    return wildcard && !match3(*wildcard) && cover3(*wildcard);
+}
+
 Proof Denial::no_closer(const Name& name, unsigned encloser_labels) const {
     if (encloser_labels >= name.num_labels()) return Proof::none;
     // The span must be one that makes this wildcard's parent the closest encloser.

@@ -35,6 +35,8 @@ class Denial {
 
     /// The name has no such record, or there is no such name; wildcards included.
     Proof absent(const Name& name, std::uint16_t type) const;
+    /// The name is not there at all, and no wildcard stands for it.
+    bool no_such_name(const Name& name) const;
     /// Nothing between name and its ancestor with so many labels exists, so that the
     /// wildcard there was the one to expand.
     Proof no_closer(const Name& name, unsigned encloser_labels) const;

@@ -17,6 +17,7 @@ struct Sum {
     bool unreachable = false;
     Duration lifetime = Duration::max();
     std::string why;
+    bool no_such_name = false;
     std::vector<Question> wanted;
 
     void weaken(Verdict link, std::string reason) {
@@ -46,6 +47,7 @@ class Answer {
     /// The alias at name_, followed; false: there is none.
     bool follow(bool check);
     const Rrset* dname_for(const Rrset& cname, const Name& target) const;
+    const Rrset* dname_above() const;
     void positive(const Rrset& rrset);
     void negative();
     /// true: secure, and the zone is signer itself.
@@ -95,6 +97,13 @@ const Rrset* Answer::dname_for(const Rrset& cname, const Name& target) const {
         const auto to = target_of(rrset);
         if (to && cname.owner.rebased(rrset.owner, *to) == target) return &rrset;
     }
+    return nullptr;
+}
+
+/// A DNAME without the CNAME that should stand beside it (RFC 6672 §3.1).
+const Rrset* Answer::dname_above() const {
+    for (const Rrset& rrset : contents_.answer.rrsets)
+        if (rrset.type == kDname && name_.is_below(rrset.owner)) return &rrset;
     return nullptr;
 }
 
@@ -184,6 +193,7 @@ void Answer::negative() {
     // and signature allow (RFC 9077 §3).
     switch (denial.absent(name_, type_)) {
         case Proof::proven:
+            sum_.no_such_name = contents_.rcode == kRcodeNxDomain && denial.no_such_name(name_);
             return;
         case Proof::insecure:
             return sum_.weaken(
@@ -198,13 +208,15 @@ void Answer::negative() {
 
 bool Answer::follow(bool check) {
     const Rrset* cname = contents_.answer.find(name_, kCname);
-    if (!cname) return false;
-    const auto target = target_of(*cname);
+    const Rrset* dname = cname ? nullptr : dname_above();
+    if (!cname && !dname) return false;
+    auto target = target_of(cname ? *cname : *dname);
+    if (target && dname) target = name_.rebased(dname->owner, *target);
     if (!target) {
-        sum_.weaken(Verdict::bogus, fmt::format("{} has more than one CNAME", name_.text()));
+        sum_.weaken(Verdict::bogus, fmt::format("{} has more than one CNAME or DNAME", name_.text()));
         return false;
     }
-    const Rrset* dname = dname_for(*cname, *target);
+    if (cname) dname = dname_for(*cname, *target);
     const Rrset& link = dname ? *dname : *cname;
     if (check) {
         positive(link);
@@ -247,7 +259,8 @@ Validator::Step Answer::judge() {
     const bool bogus = sum_.verdict == Verdict::bogus;
     if (!bogus && !sum_.wanted.empty()) return std::move(sum_.wanted);
     if (!bogus && sum_.unreachable) return Judged{std::nullopt, Duration::max(), std::move(sum_.why)};
-    return Judged{sum_.verdict, bogus ? Duration::max() : sum_.lifetime, std::move(sum_.why)};
+    return Judged{sum_.verdict, bogus ? Duration::max() : sum_.lifetime, std::move(sum_.why), name_.text(),
+                  sum_.no_such_name};
 }
 
 class OwnValidator final : public Validator {

@@ -37,7 +37,10 @@ struct Judge : Validator {
             wanted.push_back(link);
             if (wanted.size() == 2) break;
         }
-        return wanted.empty() ? Step(judged) : Step(wanted);
+        if (!wanted.empty()) return wanted;
+        Judged said = judged;
+        if (said.name.empty()) said.name = question.name;
+        return said;
     }
     void learn(const Question& question, std::optional<ByteView> message, Time) override {
         CHECK_FALSE(learnt.contains(question));
@@ -96,6 +99,43 @@ TEST_CASE("the judge's chain is asked once for all three types, and its verdict 
     CHECK(w.d().counters().chain > 0);
     CHECK(w.sent.size() == 6);
     CHECK(w.d().load().sources == 0);
+}
+
+TEST_CASE("what was judged is what is read: records behind an alias that the judge did not follow") {
+    // An honest proof that there is no record here, and a DNAME slipped in beside it.
+    OwnWorld w;
+    w.dns = [](const SendQuery&, const SeenQuestion& seen) -> std::optional<Script> {
+        if (seen.question.type != kIpseckey) return Script{};
+        return Script{.rdata = {ipseckey(1, kSgB, rsa_of(1))},
+                      .dnames = {{"2.192.in-addr.arpa.", "evil.example."}},
+                      .owner = "66.0.evil.example."};
+    };
+    const DelegationAnswer answer = w.delegation(kBob);
+    CHECK(answer.outcome == Outcome::bogus);
+    CHECK(answer.candidates.empty());
+    CHECK(answer.detail == "IPSECKEY of 192.2.0.66 is bogus: aliases that nobody signed lead to " +
+                               std::string("66.0.evil.example."));
+}
+
+TEST_CASE("NXDOMAIN in the header is nothing for the other types, unless the judge says so") {
+    // Anybody on the way may write it over an honest "no KEY here".
+    OwnWorld w;
+    bool proven = false;
+    SECTION("a proof for one type alone") {}
+    SECTION("a proof for the name") {
+        proven = true;
+    }
+    w.judge->judged.no_such_name = proven;
+    unsigned times = 0;
+    w.dns = [&](const SendQuery&, const SeenQuestion& seen) -> std::optional<Script> {
+        if (seen.question.type == kKey) return Script{.rcode = 3};
+        if (seen.question.type != kIpseckey) return Script{};
+        if (times++ == 0) return std::nullopt;  // kept back
+        return Script{.rdata = {ipseckey(1, kSgB, rsa_of(1))}};
+    };
+    const DelegationAnswer answer = w.delegation(kBob);
+    CHECK(answer.outcome == (proven ? Outcome::none : Outcome::usable));
+    CHECK(answer.verdict == Verdict::secure);
 }
 
 TEST_CASE("a link that cannot be had: the look-up failed, which is neither bogus nor unsigned") {

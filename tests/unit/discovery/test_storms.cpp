@@ -261,7 +261,13 @@ TEST_CASE("a fresh look-up goes past the cache, merges, and renews it") {
               (bogus ? Outcome::bogus : Outcome::failed));
         CHECK(w.d().cached(bob, w.now)->answer.outcome == Outcome::usable);
     }
-    // A conclusion does: the record is gone.
+    // Nor does what nobody signed: who asked is told, the others have the secure answer on.
+    w.dns = [](const SendQuery&, const SeenQuestion&) { return std::optional(Script{.ad = false}); };
+    w.d().look_up_delegation(bob, w.now, fresh);
+    w.exchange();
+    CHECK(std::get<DelegationDone>(*w.d().next_completion()).answer.outcome == Outcome::none);
+    CHECK(w.d().cached(bob, w.now)->answer.outcome == Outcome::usable);
+    // A secure conclusion does: the record is gone.
     w.dns = [](const SendQuery&, const SeenQuestion&) { return std::optional(Script{}); };
     w.d().look_up_delegation(bob, w.now, fresh);
     w.exchange();

@@ -54,6 +54,21 @@ inline Bytes edited(const Bytes& message, const Edit& keep) {
     ldns_pkt_free(packet);
     return out;
 }
+/// The message with one record more in its answer section.
+inline Bytes with_answer(const Bytes& message, const char* record) {
+    ldns_pkt* packet = nullptr;
+    REQUIRE(ldns_wire2pkt(&packet, message.data(), message.size()) == LDNS_STATUS_OK);
+    ldns_rr* rr = nullptr;
+    REQUIRE(ldns_rr_new_frm_str(&rr, record, 0, nullptr, nullptr) == LDNS_STATUS_OK);
+    REQUIRE(ldns_pkt_push_rr(packet, LDNS_SECTION_ANSWER, rr));
+    std::uint8_t* wire = nullptr;
+    std::size_t wire_len = 0;
+    REQUIRE(ldns_pkt2wire(&wire, packet, &wire_len) == LDNS_STATUS_OK);
+    Bytes out(wire, wire + wire_len);
+    std::free(wire);
+    ldns_pkt_free(packet);
+    return out;
+}
 inline std::uint16_t covered(ldns_rr* rr) {
     return ldns_rr_get_type(rr) == LDNS_RR_TYPE_RRSIG
                ? static_cast<std::uint16_t>(ldns_rdf2rr_type(ldns_rr_rrsig_typecovered(rr)))

@@ -161,6 +161,24 @@ TEST_CASE("aliases cannot be bent", "[validate]") {
         });
         CHECK(lab.verdict("alias.nsec.") == "bogus");
     }
+    SECTION("a DNAME beside an honest proof that there is no such record") {
+        const std::string zone = GENERATE("nsec.", "nsec3.");
+        const Question question{"host." + zone, kKey};
+        Lab lab;
+        REQUIRE(lab.verdict(question.name, kKey) == "secure");
+        lab.dns.answers[question] =
+            with_answer(lab.dns.answers.at(question), (zone + " 300 IN DNAME plain.").c_str());
+        CHECK(lab.verdict(question.name, kKey) == "bogus");
+        CHECK(has(lab.why, "DNAME of " + zone + " is not signed"));
+    }
+    SECTION("a DNAME without its CNAME, as old servers send it, is followed like one with it") {
+        Lab lab;
+        lab.edit({"host.d.nsec.", kTxt},
+                 [](ldns_rr* rr, int) { return ldns_rr_get_type(rr) != LDNS_RR_TYPE_CNAME; });
+        const Judged judged = lab.judge("host.d.nsec.");
+        CHECK(judged.verdict == Verdict::secure);
+        CHECK(judged.name == "host.nsec3.");
+    }
     SECTION("a loop") {
         Lab lab;
         lab.edit({"alias.nsec.", kTxt}, [&](ldns_rr* rr, int) {
@@ -231,6 +249,25 @@ TEST_CASE("tampering with a signed answer is noticed", "[validate]") {
         CHECK(lab.judge(question.name).verdict == Verdict::secure);
         CHECK(lab.judge(question.name).lifetime <= 600s);  // the signature has the original one
     }
+}
+
+TEST_CASE("that a name is not there is said only where it is proven", "[validate]") {
+    const std::string zone = GENERATE("nsec.", "nsec3.");
+    CAPTURE(zone);
+    Lab lab;
+    const auto denied = [&](const std::string& name, std::uint16_t type) {
+        Bytes message = lab.dns.answers.at({name, type});
+        message[3] |= 3;  // NXDOMAIN in the header, which nothing signs
+        const Judged judged = lab.judge({name, type}, message);
+        CHECK(judged.verdict == Verdict::secure);
+        CHECK(judged.name == name);
+        return judged.no_such_name;
+    };
+    CHECK(denied("missing." + zone, kTxt));
+    CHECK(denied("a.b.missing." + zone, kTxt));
+    CHECK_FALSE(denied("host." + zone, kKey));    // no such type: what of the others?
+    CHECK_FALSE(denied("x.wild." + zone, kKey));  // a wildcard stands for it
+    CHECK_FALSE(denied("ent." + zone, kTxt));
 }
 
 TEST_CASE("a forged SOA lengthens no absence", "[validate]") {
