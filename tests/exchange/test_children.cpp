@@ -184,6 +184,27 @@ TEST_CASE("rekeys that collide under loss and reordering still converge", "[exch
     check_same_pair(p.a, p.b);
 }
 
+TEST_CASE("a rekey does not bring back a child that is closed while its keys are made", "[exchange]") {
+    Pairing p;
+    p.key_up();
+    p.b.pool.paused = true;
+    p.a.engine->rekey_child(only(p.a), p.world.now);
+    p.world.run();
+    p.b.engine->delete_child(only(p.b), p.world.now);
+    const bool answered = GENERATE(true, false);  // the delete, before the keys are there
+    p.world.settle();
+    if (answered) p.world.run();
+    p.b.pool.paused = false;
+    p.world.pass(20s);
+    CAPTURE(p.world.told());
+    CHECK(p.b.installed.size() == 1);
+    CHECK(p.a.live.empty());
+    CHECK(p.b.live.empty());
+    CHECK(p.a.spis.in_use.empty());
+    CHECK(p.b.spis.in_use.empty());
+    CHECK(p.b.num_established() == 1);
+}
+
 TEST_CASE("a rekey that meets the peer's delete ends with the child", "[exchange]") {
     Pairing p;
     p.key_up();

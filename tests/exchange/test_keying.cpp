@@ -249,6 +249,27 @@ TEST_CASE("a signature by an unpublished key is refused by the responder", "[exc
     CHECK(p.b.installed.empty());
 }
 
+TEST_CASE("noise does not keep a security notice from being heard", "[exchange]") {
+    Pairing p;
+    p.b.dns[Identity::of(p.a.address)] = {key_c().public_key()};
+    p.a.initiate(p.b, p.pair, 1);
+    for (unsigned i = 0; i < 1000; ++i)
+        p.world.hand_over({{ip("198.51.100.9"), 500}, {p.b.address, 500}, Bytes(20), "noise"});
+    CHECK(p.b.engine->counters().notices_suppressed > 900);
+    p.world.run();
+    CHECK(p.b.noticed("refused with AUTHENTICATION_FAILED"));
+}
+
+TEST_CASE("an IKE version that we do not speak is answered seldom", "[exchange]") {
+    Pairing p;
+    p.a.initiate(p.b, p.pair, 1);
+    Datagram later = p.world.take();
+    later.bytes[17] = 0x30;
+    for (unsigned i = 0; i < 1000; ++i) p.world.hand_over(later);
+    CHECK(p.world.wire.size() <= 20);
+    CHECK_FALSE(p.world.wire.empty());
+}
+
 TEST_CASE("any published key of the identity will do", "[exchange]") {
     Pairing p;
     p.b.dns[Identity::of(p.a.address)] = {key_c().public_key(), key_a().public_key()};

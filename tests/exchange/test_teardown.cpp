@@ -81,6 +81,29 @@ TEST_CASE("a child that the peer says it does not have is gone, not rekeyed for 
     CHECK(p.a.spis.in_use.empty());
 }
 
+TEST_CASE("a gateway that is always busy keeps none of our inbound SAs", "[exchange]") {
+    Pairing p([](Settings& s) { s.key_log = true; });
+    p.key_up();
+    Insider busy(p, false);
+    wire::Payloads later;
+    later.add(wire::Notify::of(wire::NotifyType::temporary_failure));
+    unsigned times = 0;
+    p.a.initiate(p.b, {p.anna, p.bob}, 2);
+    for (unsigned i = 0; i < 150; ++i) {
+        while (!p.world.wire.empty()) {
+            const auto header = wire::parse_header(p.world.take().bytes);
+            REQUIRE(header);
+            if (header->exchange != wire::ExchangeType::create_child_sa) continue;
+            busy.say(wire::ExchangeType::create_child_sa, true, header->message_id, later);
+            ++times;
+        }
+        p.world.pass(100ms, false);
+    }
+    CHECK(times >= 3);
+    REQUIRE(p.a.failed.size() == 1);
+    CHECK(p.a.spis.in_use.size() == 1);  // that of the first pair
+}
+
 TEST_CASE("INITIAL_CONTACT counts in IKE_AUTH only", "[exchange]") {
     Pairing p(log_keys);
     p.key_up();

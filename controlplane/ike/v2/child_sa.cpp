@@ -124,6 +124,13 @@ void derive_answer(Turn& turn) {
 
 void prepare(Turn& turn) {
     Child& child = *turn.child;
+    const Child* old = child.replaces ? turn.core.find_child(*child.replaces) : nullptr;
+    if (child.replaces && (old == nullptr || old->state == ChildState::closing)) {
+        turn.notify = wire::NotifyType::temporary_failure;
+        turn.detail = "REKEY_SA names a child that was closed meanwhile";
+        turn.core.raise(turn, child, ChildEvent::refused);
+        return;
+    }
     const auto spi = turn.core.spis.allocate(child.pair);
     if (!spi) {
         turn.notify = wire::NotifyType::no_additional_sas;
@@ -157,10 +164,7 @@ void refuse(Turn& turn) {
                                  turn.sa.peer.text(), wire::to_text(turn.notify),
                                  turn.detail.empty() ? "" : ": ", turn.detail),
                      turn.now);
-    if (child.announced)
-        turn.core.emit(ChildGone{child.id, ChildGone::Reason::deleted_by_us});
-    else if (child.spi_in != 0)
-        turn.core.spis.release(child.spi_in);
+    if (child.announced) turn.core.emit(ChildGone{child.id, ChildGone::Reason::deleted_by_us});
     const bool first = child.first;
     if (const Child* old = child.replaces ? turn.core.find_child(*child.replaces) : nullptr)
         if (Child* ours = turn.core.find_child(old->attempt)) ours->rival_nonce.clear();

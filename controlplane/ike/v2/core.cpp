@@ -47,7 +47,11 @@ bool Core::may_notice(Time now) {
 }
 
 void Core::notice(Notice::Level level, const Endpoint& remote, std::string text, Time now) {
-    if (may_notice(now) && notices_.take(now)) emit(Notice{level, remote, std::move(text)});
+    TokenBucket& bucket = level == Notice::Level::security ? security_notices_ : notices_;
+    if (bucket.take(now))
+        emit(Notice{level, remote, std::move(text)});
+    else
+        ++counters.notices_suppressed;
 }
 
 void Core::submit(Serial serial, std::function<void()> work, std::function<void(IkeSa&, Time)> done) {

@@ -184,6 +184,7 @@ class Core {
     IkeSaId last_channel_ = 0;
     ChildId last_child_ = 0;
     TokenBucket notices_{64, 100ms};
+    TokenBucket security_notices_{64, 100ms};  // of their own: noise must not hide them
     std::shared_ptr<Core*> alive_;  // jobs in the pool hold it weakly
 };
 

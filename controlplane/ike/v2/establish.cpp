@@ -32,7 +32,7 @@ void establish(Turn& turn) {
     sa.dh.reset();
     sa.candidates.clear();
     sa.auth_payloads = {};
-    sa.init_answer.clear();
+    sa.init_request = sa.init_answer = Bytes();  // the peer chose their size
     core.notice(Notice::Level::info, sa.remote,
                 fmt::format("IKE SA with {} established, {}, {}", sa.peer.text(), sa.suite.text(),
                             to_text(sa.verdict)),

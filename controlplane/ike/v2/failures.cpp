@@ -29,16 +29,12 @@ void report_child(Turn& turn, Child& child, Failure failure, const std::string& 
 
 void fail_child(Turn& turn, Child& child, Failure failure, const std::string& detail) {
     report_child(turn, child, failure, detail);
-    if (child.spi_in != 0 && !child.announced) turn.core.spis.release(child.spi_in);
     turn.core.bury(child);
     note_idle(turn);
 }
 
 void end_child(Turn& turn, Child& child, ChildGone::Reason reason) {
-    if (child.announced)
-        turn.core.emit(ChildGone{child.id, reason});
-    else if (child.spi_in != 0)
-        turn.core.spis.release(child.spi_in);
+    if (child.announced) turn.core.emit(ChildGone{child.id, reason});
     turn.core.bury(child);
     note_idle(turn);
 }

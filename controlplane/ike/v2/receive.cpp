@@ -212,7 +212,8 @@ void receive(Core& core, const Endpoint& local, const Endpoint& remote, ByteView
     const auto header = wire::parse_header_any_version(payload);
     if (!header) return malformed(core, remote, header.error().text(), now);
     if (header->major_version != 2) {
-        if (header->major_version > 2 && !header->response) {  // RFC 7296 §2.5
+        // RFC 7296 §2.5; as seldom as the other answers to nobody in particular (§2.21.4).
+        if (header->major_version > 2 && !header->response && core.unknown_spi_answers.take(now)) {
             wire::Header answer = *header;
             answer.initiator = false;
             answer.response = true;

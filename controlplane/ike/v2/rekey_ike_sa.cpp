@@ -125,8 +125,11 @@ void on_ike_rekey_answer(Turn& turn, const wire::Payloads& payloads) {
         const auto* error = payloads.first_error();
         heir.detail =
             error == nullptr ? std::string("answer without SA, Nonce or KE") : wire::to_text(error->type);
+        const auto& ours = core.settings.ike.groups;
         if (error != nullptr && error->type == wire::NotifyType::invalid_ke_payload)
-            if (const auto wanted = dh_group(error->u16().value_or(0))) old.suite.group = *wanted;
+            if (const auto wanted = dh_group(error->u16().value_or(0));
+                wanted && std::find(ours.begin(), ours.end(), *wanted) != ours.end())
+                old.suite.group = *wanted;
         core.raise(heir, SaEvent::rekey_declined);
         request_done(turn);
         return;

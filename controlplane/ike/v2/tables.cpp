@@ -150,6 +150,8 @@ void Core::bury(IkeSa& sa) {
 void Core::bury(Child& child) {
     if (child.buried) return;
     leave_child(child);
+    // Whoever was told of the child has its SPI; else it goes back, however the child ended.
+    if (child.spi_in != 0 && !child.announced) spis.release(child.spi_in);
     set_state(child, ChildState::gone);
     child.buried = true;
     child_graves_.push_back(child.id);
