@@ -61,7 +61,7 @@ void Keying::on_miss(const Miss& miss, Time now) {
         m.step(*c, {Event::request}, now);
         return;
     }
-    const bool full = m.connections.size() >= m.config.limits.connections;
+    const bool full = m.is_full(miss.pair.source);
     Connection& fresh = m.create(miss.pair, now);
     Step s{Event::request};
     s.detail = "class " + std::string(to_text(fresh.match.kind)) +
@@ -104,11 +104,28 @@ void Keying::on_child_installed(const NewChild& child, Time now) {
     m.authorized.erase(child.child);
 }
 
+/// A rekey was never authorized itself: it has the verdict of what it replaces, and stands
+/// in for what still serves. It brings nothing back that was closed while it was made.
+bool Keying::Impl::succeeds(const Connection* c, NewChild& info) const {
+    if (c == nullptr) return false;
+    bool serves = info.initiator && (is_pending(c->state) || c->current);
+    for (const Child& former : c->children) {
+        if (former.info.child != info.replaces && former.info.replaces != info.replaces) continue;
+        info.verdict = weakest(info.verdict, former.info.verdict);
+        serves = serves || (!former.lost && !former.deleting);
+    }
+    return serves;
+}
+
 /// An SA pair that both sides have agreed on finds its connection.
 void Keying::Impl::adopt(NewChild& info, Time now) {
     Connection* c = of_pair(info.pair);
+    if (info.replaces && !succeeds(c, info)) {
+        actions.push_back(DeleteChild{info.child});
+        return;
+    }
     if (c == nullptr) {
-        if (connections.size() >= config.limits.connections) {
+        if (is_full(info.pair.source)) {
             ++counts.stories[static_cast<std::size_t>(Story::n_full)];
             actions.push_back(DeleteChild{info.child});
             return;
@@ -116,10 +133,9 @@ void Keying::Impl::adopt(NewChild& info, Time now) {
         c = &create(info.pair, now);
     }
     if (c->child(info.child) != nullptr) return;
-    if (const Child* replaced = info.replaces ? c->child(*info.replaces) : nullptr)
-        info.verdict = weakest(info.verdict, replaced->info.verdict);  // authorized then, not anew
-    // Two may have been authorized at once: the stronger one was here first.
-    if (!info.initiator && !info.replaces && held_stronger(info.pair, info.verdict, info.key)) {
+    // Two may have been authorized at once, or a peer came before our own exchange ended: the
+    // stronger one was here first.
+    if (held_stronger(info.pair, info.verdict, info.key)) {
         ++counts.stories[static_cast<std::size_t>(Story::r_weaker)];
         actions.push_back(DeleteChild{info.child});
         return;
@@ -148,6 +164,9 @@ void Keying::on_ike_rekeyed(const ike::IkeRekeyed& rekeyed, Time now) {
     Impl& m = *impl_;
     const auto peer = m.peers.find(rekeyed.remote);
     if (peer == m.peers.end()) return;
+    // The peer decides how often it rekeys and how short its TTLs are.
+    const std::optional<Time> looked = peer->second.looked;
+    if (looked && now - *looked < m.config.timers.requery) return;
     const std::set<ConnectionId> behind = peer->second.connections;
     for (const ConnectionId id : behind) {
         Connection& c = m.connections.at(id);
@@ -155,6 +174,7 @@ void Keying::on_ike_rekeyed(const ike::IkeRekeyed& rekeyed, Time now) {
         if (child == nullptr || child->info.channel != rekeyed.sa || c.state != State::keyed ||
             c.answer_until > now)
             continue;
+        m.peers.at(rekeyed.remote).looked = now;
         m.step(c, {Event::ike_rekeyed, "channel with " + rekeyed.peer.text()}, now);
     }
 }

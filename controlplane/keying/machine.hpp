@@ -137,11 +137,13 @@ class Keying::Impl {
         Time since;
     };
     std::map<ike::ChildId, Authorized> authorized;
+    std::map<Address, std::size_t> by_source;  // connections, by our host
     std::map<Address, unsigned> pending_by_source;
     std::size_t num_pending = 0;
     struct Peer {
         std::set<ConnectionId> connections;
         std::optional<Time> hinted;
+        std::optional<Time> looked;  // at its keys, because a channel was rekeyed
     };
     Time peers_swept{};
     std::map<Address, Peer> peers;  // gateways behind which we use an SA
@@ -163,6 +165,7 @@ class Keying::Impl {
 
     // keying.cpp
     void adopt(NewChild& info, Time now);
+    bool succeeds(const Connection* c, NewChild& info) const;
 
     // step.cpp
     Connection& create(const Pair& pair, Time now);
@@ -170,6 +173,7 @@ class Keying::Impl {
     Connection* of_child(ike::ChildId child);
     Connection* of_pair(const Pair& pair);
     bool limit_reached(const Address& source) const;
+    bool is_full(const Address& source) const;
     Facts facts_of(const Connection& c, const Step& step, Time now) const;
     /// The one function that changes a connection's state. false: no row.
     bool step(Connection& c, const Step& step, Time now);

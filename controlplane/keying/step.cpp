@@ -100,6 +100,7 @@ Connection& Keying::Impl::create(const Pair& pair, Time now) {
     c.created = now;
     by_pair[pair] = c.id;
     by_far_host.insert({pair.destination, c.id});
+    ++by_source[pair.source];
     return connections.emplace(c.id, std::move(c)).first->second;
 }
 
@@ -112,6 +113,7 @@ void Keying::Impl::erase(ConnectionId id) {
     if (c.queued != kNever) timers.erase({c.queued, id});
     by_pair.erase(c.pair);
     by_far_host.erase({c.pair.destination, id});
+    if (const auto source = by_source.find(c.pair.source); --source->second == 0) by_source.erase(source);
     connections.erase(it);
 }
 
@@ -129,6 +131,17 @@ bool Keying::Impl::limit_reached(const Address& source) const {
     const auto it = pending_by_source.find(source);
     return num_pending >= config.limits.pending_total ||
            (it != pending_by_source.end() && it->second >= config.limits.pending_per_source);
+}
+
+/// No room for one more pair of this host. The last quarter is for who has few, so that a
+/// host that scans, or answers to forged sources, does not send the others past keying.
+bool Keying::Impl::is_full(const Address& source) const {
+    const std::size_t bound = config.limits.connections;
+    const std::size_t last = bound / 4;
+    if (connections.size() >= bound) return true;
+    if (connections.size() < bound - last) return false;
+    const auto it = by_source.find(source);
+    return it != by_source.end() && it->second >= last / (by_source.size() + 1);
 }
 
 // ---- the machine ---------------------------------------------------------------

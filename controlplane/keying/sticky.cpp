@@ -36,6 +36,8 @@ void Keying::Impl::remember_sticky(const Connection& c, const NewChild& added, T
     if (const auto it = sticky.find(entry.destination); it != sticky.end()) {
         if (entry.last - it->second.last < lasts) entry.times = it->second.times;
     } else if (sticky.size() >= config.sticky.entries) {
+        // A peer keys as many hosts as it likes: that pushes nobody else's out.
+        if (!added.initiator) return;
         forget_sticky(sticky_age.begin()->second);
     }
     if (entry.times < config.sticky.after) ++entry.times;
@@ -80,10 +82,12 @@ void Keying::restore_sticky(const StickyEntry& entry, Time now) {
     Impl& m = *impl_;
     const auto lasts = std::chrono::duration_cast<std::chrono::seconds>(m.config.sticky.lasts).count();
     const bool over = m.wall(now) - entry.last >= lasts || m.sticky.size() >= m.config.sticky.entries;
-    if (!m.config.sticky.enabled || over)
+    if (!m.config.sticky.enabled || over) {
         m.actions.push_back(ForgetSticky{entry.destination});
-    else
-        m.put_sticky(entry);
+        return;
+    }
+    // Written under a clock that was ahead: it must not last until that day.
+    m.put_sticky({entry.destination, entry.times, std::min(entry.last, m.wall(now))});
 }
 
 bool Keying::sticky_clear(const Address& destination, Time now) {

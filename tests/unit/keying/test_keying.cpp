@@ -95,6 +95,63 @@ TEST_CASE("lost and late DNS answers: each hold ends in a bound") {
     CHECK(twice.keying.counters().stray_answers == 1);
 }
 
+TEST_CASE("a rekey has the verdict of what it replaces, not that of its channel") {
+    // The pair is first keyed by B, whose delegation nobody signs, then by C, whose is secure.
+    Rig r;
+    auto weak = r.child(1, false);
+    weak.verdict = Verdict::insecure;
+    r.installed(weak);
+    r.pass(1s);
+    CHECK(r.policies.back().child == 1);
+    auto strong = r.child(2, false);
+    strong.peer = Identity::of(kSgC);
+    strong.remote = kSgC;
+    r.installed(strong);
+    r.keying.on_first_esp(2, r.now);
+    r.drain();
+    CHECK(r.policies.back().child == 2);
+    // B rekeys what it still has, over a channel that is secure.
+    auto again = r.child(3, false);
+    again.replaces = 1;
+    r.installed(again);
+    REQUIRE_FALSE(r.deletes.empty());
+    CHECK(r.deletes.back().child == 3);
+    r.keying.on_first_esp(3, r.now);
+    r.pass(2s);
+    CHECK(r.policies.back().child == 2);
+}
+
+TEST_CASE("a rekey brings nothing back that was closed while it was made") {
+    const bool ours = GENERATE(false, true);
+    CAPTURE(ours);
+    Rig r;
+    r.key_pair();
+    r.keying.clear(kPair, r.now);
+    r.drain();
+    CHECK(r.state() == "expired");
+    const std::size_t num_policies = r.policies.size();
+    auto late = r.child(2, ours);
+    late.replaces = 1;
+    r.installed(late);
+    CHECK(r.deletes.back().child == 2);
+    CHECK(r.state() == "expired");
+    r.removed();
+    REQUIRE(r.state() == "none");
+    late.child = 3;
+    r.installed(late);
+    CHECK(r.deletes.back().child == 3);
+    CHECK(r.state() == "none");
+    CHECK(r.policies.size() == num_policies);
+
+    Rig taken;  // keyed anew, and outbound traffic has not moved yet
+    taken.key_pair();
+    taken.pass(45s);
+    taken.installed(taken.child(2, false));
+    late.initiator = false;
+    taken.installed(late);
+    CHECK(taken.deletes.back().child == 3);
+}
+
 TEST_CASE("an SA pair that traffic has left is never moved back to") {
     // A rekey of ours finishes when the pair has expired and was keyed anew: the former
     // rekey takes over; when it goes, the one between may not begin again.

@@ -94,6 +94,19 @@ ROW_TEST("row r.weaker") {
     CHECK(raced.deletes[0].child == 9);
     raced.pass(1s);
     CHECK(raced.policies.back().child == 1);
+
+    Rig crossed;  // an exchange of our own, begun when DNS knew no better
+    crossed.seek({gateway(kBob, 10, true, Verdict::insecure)});
+    crossed.installed(crossed.child(1, false));
+    auto own = crossed.child(2, true);
+    own.peer = Identity::of(kBob);
+    own.remote = kBob;
+    own.verdict = Verdict::insecure;
+    crossed.installed(own);
+    REQUIRE_FALSE(crossed.deletes.empty());
+    CHECK(crossed.deletes.back().child == 2);
+    crossed.pass(1s);
+    CHECK(crossed.policies.back().child == 1);
 }
 
 ROW_TEST("row r.self") {
@@ -137,6 +150,26 @@ ROW_TEST("row r.delegated") {
     a.verdict = Verdict::insecure;
     named.dns(a);
     CHECK_FALSE(named.authorizations.back().allowed);
+}
+
+TEST_CASE("an authorization that was forgotten authorizes nothing") {
+    Rig r;
+    r.config.limits.pending_total = 1;
+    for (const ike::ChildId id : {40, 41}) {
+        auto w = r.offer(kSgB);
+        w.child = id;
+        r.ask(w);
+    }
+    REQUIRE(r.authorizations.size() == 2);
+    auto c = r.child(40, false);
+    c.pair = {kAlice, kSgB};
+    r.installed(c);
+    REQUIRE(r.deletes.size() == 1);
+    CHECK(r.state(c.pair) == "none");
+    c.child = 41;
+    r.installed(c);
+    CHECK(r.deletes.size() == 1);
+    CHECK(r.state(c.pair) == "keyed");
 }
 
 ROW_TEST("row r.undelegated") {

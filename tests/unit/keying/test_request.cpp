@@ -58,6 +58,26 @@ ROW_TEST("row n.full") {
     CHECK(r.keying.counters().connections == 1);
 }
 
+ROW_TEST("row n.full: who scans leaves room for the others") {
+    r.config.limits.connections = 64;
+    r.config.limits.pending_per_source = 4;
+    for (unsigned i = 1; i <= 200; ++i) r.miss({kAlice, Address::ipv4(0xC0020100u + i)});
+    CHECK(r.keying.counters().connections == 48);
+    CHECK(r.ran(Story::n_full) == 152);
+    // A host that comes new is keyed, up to a share that leaves room for the next one.
+    for (unsigned host = 0; host < 3; ++host)
+        for (unsigned i = 1; i <= 200; ++i)
+            r.miss({Address::ipv4(0xC0010064u + host), Address::ipv4(0xC0020100u + i)});
+    CHECK(r.keying.counters().connections == 48 + 5 + 4 + 3);
+    const std::size_t lookups = r.lookups.size();
+    CHECK(lookups == 4 + 4 + 4 + 3);
+    // As the first one's are forgotten there is room again.
+    for (unsigned i = 1; i <= 48; ++i) r.keying.clear({kAlice, Address::ipv4(0xC0020100u + i)}, r.now);
+    r.pass(60s);
+    r.miss({ip("192.1.0.99"), kBob});
+    CHECK(r.lookups.size() == lookups + 1);
+}
+
 ROW_TEST("row n.repeat") {
     r.miss();
     r.miss();

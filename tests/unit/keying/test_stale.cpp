@@ -298,3 +298,24 @@ ROW_TEST("row l.stale: when the channel is rekeyed, what is stale is asked for a
     CHECK(r.ran(Story::k_key_gone) == 1);
     CHECK(r.state() == "pending");
 }
+
+TEST_CASE("a peer that rekeys its channel all the time has DNS asked no more often for it") {
+    const ike::IkeRekeyed rekeyed{77, Identity::of(kSgB), kSgB, key(1), Verdict::secure};
+    Rig r;
+    r.key_pair(1s);
+    for (unsigned i = 0; i < 590; ++i) {  // within the first look at the pair
+        r.pass(100ms);
+        r.keying.on_ike_rekeyed(rekeyed, r.now);
+        r.drain();
+        if (r.state() == "expiring-keyed") r.dns(answer(Outcome::usable, {gateway(kSgB, 10)}, 1s));
+    }
+    CHECK(r.lookups.size() == 2);
+    r.pass(60s);
+    r.used(true);
+    r.dns(answer(Outcome::usable, {gateway(kSgB, 10)}, 1s));
+    r.pass(2s);
+    const std::size_t asked = r.lookups.size();
+    r.keying.on_ike_rekeyed(rekeyed, r.now);
+    r.drain();
+    CHECK(r.lookups.size() == asked + 1);
+}

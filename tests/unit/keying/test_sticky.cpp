@@ -56,6 +56,32 @@ ROW_TEST("row f.sticky: denied where DNS is silent and the class would be clear 
     CHECK(s.released.empty());
 }
 
+TEST_CASE("sticky: what peers key on their own pushes nobody out") {
+    Rig s(sticky_config());
+    key_twice(s);
+    for (unsigned i = 1; i <= 8; ++i) {
+        auto c = s.child(100 + i, false);
+        c.pair.destination = Address::ipv4(0xC0020100u + i);
+        s.installed(c);
+    }
+    CHECK(s.keying.sticky().size() == 3);
+    CHECK(s.released.empty());
+    s.miss();
+    s.dns(answer(Outcome::failed));
+    CHECK(s.policy() == FlowState::deny);
+}
+
+TEST_CASE("sticky: what was stored under a clock that was ahead lasts no longer") {
+    Rig s(sticky_config());
+    s.keying.restore_sticky({kBob, 2, s.wall + 1'000'000'000}, s.now);
+    REQUIRE(s.keying.sticky().size() == 1);
+    CHECK(s.keying.sticky()[0].last == s.wall);
+    s.wall += 24 * 3600;
+    s.miss();
+    s.dns(answer(Outcome::failed));
+    CHECK(s.policy() == FlowState::pass);
+}
+
 TEST_CASE("sticky: keyed too seldom, or under a weaker verdict, does not bind") {
     Rig s(sticky_config());
     key_once(s, 1);
