@@ -40,7 +40,10 @@ copy() { mkdir -p "$out/dns2" && cp "$out"/dns/*.zone* "$out/dns2/"; }
 zones before
 copy
 sed "s#10.53.0.1#10.53.0.3#; s#$out/dns#$out/dns2#g" "$out/dns/nsd.conf" >"$out/dns2/nsd.conf"
-sleep 1  # serials are seconds
+# Serials are seconds: the next one must be later.
+serial() { awk '/ SOA / { print $7; exit }' "$out/dns/0.2.192.in-addr.arpa.zone"; }
+later() { [ "$(date +%s)" -gt "$(serial)" ]; }
+wait_for 5 later
 zones after
 nsd -d -c "$out/dns/nsd.conf" >"$out/nsd.log" 2>&1 &
 nsd -d -c "$out/dns2/nsd.conf" >"$out/nsd2.log" 2>&1 & second=$!

@@ -32,7 +32,9 @@ reread() { kill -HUP "$(cat "$1")"; }
 serial_at() { at dns dig +short +time=1 +tries=1 "@$1" 0.2.192.in-addr.arpa. SOA | cut -d' ' -f3; }
 serial_is() { [ "$(serial_at "$1")" = "$2" ]; }
 serial_made() { awk '$1 == "0.2.192.in-addr.arpa." && /SOA/ { print $7; exit }' "$lab/dns/0.2.192.in-addr.arpa.zone"; }
-publish_first() { sleep 1; respec "$1"; reread "$lab/nsd.pid"; wait_for 10 serial_is 10.53.0.1 "$(serial_made)"; }
+# Serials are seconds: the next one must be later.
+later() { [ "$(date +%s)" -gt "$(serial_made)" ]; }
+publish_first() { wait_for 5 later; respec "$1"; reread "$lab/nsd.pid"; wait_for 10 serial_is 10.53.0.1 "$(serial_made)"; }
 publish_second() { cp "$lab"/dns/*.zone* "$lab/dns2/"; reread "$lab/nsd2.pid"; wait_for 10 serial_is 10.53.0.3 "$(serial_made)"; }
 records() { jq -r '.records[]' "$out/rollover.json"; }
 
