@@ -95,6 +95,7 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     std::vector<gateway::TunnelView> tunnels() const override;
     std::vector<gateway::IkeView> ike() const override;
     std::vector<gateway::DnsView> dns() const override;
+    std::vector<gateway::ResolverView> resolvers() const override;
     std::vector<gateway::ClassView> classes() const override;
     std::vector<gateway::CounterView> counters() const override;
     std::vector<gateway::LimitView> limits() const override;

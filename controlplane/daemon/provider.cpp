@@ -50,6 +50,10 @@ std::vector<gateway::DnsView> Daemon::dns() const {
     return gateway_.dns(loop::monotonic_now());
 }
 
+std::vector<gateway::ResolverView> Daemon::resolvers() const {
+    return gateway_.resolvers(loop::monotonic_now());
+}
+
 std::vector<gateway::ClassView> Daemon::classes() const {
     return gateway_.classes();
 }

@@ -52,6 +52,12 @@ class Cache {
         entries_.emplace(key, Entry{std::move(answer), now, expires, std::prev(by_use_.end())});
         return num_evicted;
     }
+    void forget(const Key& key) { erase(entries_.find(key)); }
+    /// To be changed; nullptr: unknown. Stale or not.
+    Answer* get(const Key& key) {
+        const auto at = entries_.find(key);
+        return at == entries_.end() ? nullptr : &at->second.answer;
+    }
     void clear() {
         entries_.clear();
         by_expiry_.clear();

@@ -37,7 +37,6 @@ class Delegations {
     bool find_bogus();
     void settle_without_gateway();
     void conclude(Outcome outcome, Verdict verdict, Duration lifetime, std::string detail);
-    Duration shortest() const;
 
     const Address& owner_;
     const Replies& replies_;
@@ -84,7 +83,7 @@ void Delegations::add(std::size_t type, const Delegation& record, Weighed fresh)
 /// A gateway by name: one candidate for each of its addresses. Its identity is the
 /// name, and what it may call itself instead is the address.
 std::string Delegations::take_named(const Delegation& record, std::size_t type) {
-    const NamedGateway named = addresses_of(record.name, names_);
+    const NamedGateway named = addresses_of(record.name, names_, rules_);
     if (name_bogus_.empty()) name_bogus_ = named.bogus;
     if (name_failed_.empty()) name_failed_ = named.failed;
     for (const Address& address : named.addresses) {
@@ -157,12 +156,6 @@ void Delegations::conclude(Outcome outcome, Verdict verdict, Duration lifetime, 
     answer_.detail = std::move(detail);
 }
 
-Duration Delegations::shortest() const {
-    Duration shortest = rules_.longest;
-    for (const Reply& reply : replies_) shortest = std::min(shortest, reply.lifetime);
-    return shortest;
-}
-
 /// An answer that was lost is not an answer, or whoever loses it chooses our records.
 bool Delegations::is_unknown(std::size_t type) const {
     return replies_[type].state == Reply::State::failed ||
@@ -202,24 +195,23 @@ bool Delegations::find_bogus() {
                 fmt::format("{} of {} is bogus: {}", to_text(kTypes[i]), owner_.text(), replies_[i].detail);
     if (what.empty()) return false;
     answer_.identities.clear();
-    conclude(Outcome::bogus, Verdict::bogus, kFailureLifetime, std::move(what));
+    conclude(Outcome::bogus, Verdict::bogus, rules_.failure, std::move(what));
     return true;
 }
 
 void Delegations::settle_without_gateway() {
     for (std::size_t i = 0; i < 3; ++i)
         if (!sifted_[i].malformed.empty())
-            return conclude(Outcome::malformed, Verdict::indeterminate, shortest(),
+            return conclude(Outcome::malformed, Verdict::indeterminate, rules_.shortest(replies_),
                             fmt::format("{} of {} is malformed: {}", to_text(kTypes[i]), owner_.text(),
                                         sifted_[i].malformed));
     for (std::size_t i = 0; i < 3; ++i)
         if (replies_[i].state == Reply::State::failed)
             return conclude(
-                Outcome::failed, Verdict::indeterminate, shortest(),
+                Outcome::failed, Verdict::indeterminate, rules_.failed(replies_),
                 fmt::format("{} of {}: {}", to_text(kTypes[i]), owner_.text(), replies_[i].detail));
     if (!name_failed_.empty())
-        return conclude(Outcome::failed, Verdict::indeterminate, std::min(shortest(), kFailureLifetime),
-                        name_failed_);
+        return conclude(Outcome::failed, Verdict::indeterminate, rules_.failure, name_failed_);
     Verdict verdict = Verdict::secure;
     bool empty = true;
     for (const Reply& reply : replies_) {
@@ -228,7 +220,7 @@ void Delegations::settle_without_gateway() {
     }
     if (empty)
         return conclude(
-            Outcome::none, verdict, shortest(),
+            Outcome::none, verdict, rules_.shortest(replies_),
             fmt::format("no record at {}, {}", owner_.text(),
                         verdict == Verdict::secure ? "authenticated absence" : "not authenticated"));
     std::string why = "no record delegates";
@@ -237,7 +229,7 @@ void Delegations::settle_without_gateway() {
             why = record.judgement.substr(9);
             break;
         }
-    conclude(Outcome::unusable, verdict, shortest(),
+    conclude(Outcome::unusable, verdict, rules_.shortest(replies_),
              fmt::format("no usable record at {}: {}", owner_.text(), why));
 }
 
@@ -249,6 +241,20 @@ DelegationAnswer Delegations::judge() {
 }
 
 }  // namespace
+
+Duration Rules::failed(const Replies& replies) const {
+    const bool refused = std::ranges::any_of(replies, [](const Reply& r) { return r.refused; });
+    return refused ? std::min(failure, kRefusedLifetime) : failure;
+}
+
+Duration Rules::shortest(const Replies& replies) const {
+    Duration shortest = longest;
+    for (const Reply& reply : replies) {
+        const bool known = reply.state == Reply::State::records || reply.state == Reply::State::absent;
+        shortest = std::min(shortest, known ? reply.lifetime : failed(replies));
+    }
+    return shortest;
+}
 
 DelegationAnswer judge_delegation(const Address& owner, const Replies& replies, const Names& names,
                                   const Rules& rules) {

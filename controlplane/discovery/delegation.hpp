@@ -28,6 +28,17 @@ inline constexpr std::size_t kMaxAddresses = 4;
 struct Rules {
     config::UnsignedRecords unsigned_records = config::UnsignedRecords::self_only;
     Duration longest = config::Dns{}.longest_ttl;
+    /// How long a failure, bogus answers included, decides: timers.dns-failure. The one
+    /// place; RFC 9520 §3.2 allows a second to five minutes, which is what the key takes.
+    Duration failure = config::Timers{}.dns_failure;
+    /// Families of which this gateway has an outside address.
+    bool ipv4 = true, ipv6 = true;
+
+    /// Of an answer that could not be had: `failure`, but soon again when a question was
+    /// not even asked.
+    Duration failed(const Replies& replies) const;
+    /// The shortest that any of them holds.
+    Duration shortest(const Replies& replies) const;
 };
 
 /// The address records of a gateway that DNS gives by name (RFC 4025 §2.3, type 3).

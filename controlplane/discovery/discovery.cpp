@@ -15,13 +15,21 @@ namespace oegate::discovery {
 namespace {
 
 /// "If there is more than one with strongest precedence, one is picked arbitrarily"
-/// (OE draft §5.2). Fisher-Yates within each run of equals.
+/// (OE draft §5.2): Fisher-Yates within each run of equals. The addresses of one gateway
+/// by name are one choice, and keep their order.
 void shuffle_equals(std::vector<Candidate>& candidates, Random& random) {
-    for (std::size_t begin = 0, end = 0; begin < candidates.size(); begin = end) {
-        while (end < candidates.size() && candidates[end].precedence == candidates[begin].precedence) ++end;
-        for (std::size_t i = end - begin; i > 1; --i)
-            std::swap(candidates[begin + i - 1], candidates[begin + random.below(i)]);
+    std::vector<Candidate> out;
+    for (auto begin = candidates.begin(); begin != candidates.end();) {
+        std::vector<std::vector<Candidate>> equals;
+        for (const unsigned precedence = begin->precedence;
+             begin != candidates.end() && begin->precedence == precedence; ++begin) {
+            if (equals.empty() || equals.back().front().id != begin->id) equals.emplace_back();
+            equals.back().push_back(std::move(*begin));
+        }
+        for (std::size_t i = equals.size(); i > 1; --i) std::swap(equals[i - 1], equals[random.below(i)]);
+        for (auto& gateway : equals) std::ranges::move(gateway, std::back_inserter(out));
     }
+    candidates = std::move(out);
 }
 
 template <class Entry>
@@ -71,8 +79,9 @@ constexpr std::size_t kQuestionsPerLookup = 3;
 class Discovery::Impl {
   public:
     Impl(const config::Dns& config, Random& random, std::function<std::int64_t()> wall_seconds,
-         std::unique_ptr<Validator> validator)
+         std::unique_ptr<Validator> validator, const Surroundings& surroundings)
         : config_(config),
+          surroundings_(surroundings),
           outlet_{config_,
                   random,
                   std::move(wall_seconds),
@@ -81,21 +90,23 @@ class Discovery::Impl {
                   {},
                   {},
                   0,
+                  {},
                   {}},
-          validator_(std::move(validator)),
-          questions_(outlet_, config.validation == config::Validation::own ? validator_.get() : nullptr),
+          questions_(outlet_, config.validation == config::Validation::own ? std::move(validator) : nullptr,
+                     surroundings.judge_elsewhere),
           cache_(config.cache_entries) {}
 
     LookupId look_up(Owner owner, const std::string& name, Time now, const Asker& asker);
     void abandon(LookupId lookup);
     void on_message(QueryId query, ByteView message, Time now);
     void on_transport_error(QueryId query, Time now);
+    void on_judged(const Judgement& judgement, Time now);
     void on_timer(Time now);
     Time next_deadline() const;
 
     config::Dns config_;
+    Surroundings surroundings_;
     Outlet outlet_;
-    std::unique_ptr<Validator> validator_;
     Questions questions_;
     std::deque<Completion> completions_;
     Cache<Owner, Answer> cache_;
@@ -128,7 +139,7 @@ void Discovery::Impl::complete(LookupId id, const Owner& owner, Answer answer) {
 }
 
 void Discovery::Impl::refuse(LookupId id, const Owner& owner, Outcome outcome, std::string why) {
-    const Duration lifetime = outcome == Outcome::failed ? kRefusedLifetime : kFailureLifetime;
+    const Duration lifetime = outcome == Outcome::failed ? kRefusedLifetime : surroundings_.failure;
     if (std::holds_alternative<Address>(owner))
         return complete(
             id, owner,
@@ -160,7 +171,7 @@ LookupId Discovery::Impl::look_up(Owner owner, const std::string& name, Time now
         }
         ++open;
     }
-    lookups_.emplace(id, Lookup(std::move(owner), name, config_, source, now));
+    lookups_.emplace(id, Lookup(std::move(owner), name, config_, surroundings_, source, now));
     advance(id, now);
     pump(now);
     return id;
@@ -247,11 +258,26 @@ void Discovery::Impl::on_transport_error(QueryId id, Time now) {
     pump(now);
 }
 
+void Discovery::Impl::on_judged(const Judgement& judgement, Time now) {
+    questions_.on_judged(judgement, now);
+    pump(now);
+}
+
 void Discovery::Impl::on_timer(Time now) {
     questions_.on_timer(now);  // first: they can say why there is no answer
     pump(now);
-    while (!by_deadline_.empty() && by_deadline_.begin()->first <= now)
-        advance(by_deadline_.begin()->second, now);
+    while (!by_deadline_.empty() && by_deadline_.begin()->first <= now) {
+        const LookupId id = by_deadline_.begin()->second;
+        Lookup& lookup = lookups_.at(id);
+        // Bogus by one resolver, and no better word in time from another, is bogus.
+        if (lookup.is_over(now))
+            for (const Question& question : lookup.unanswered())
+                if (const auto worst = questions_.worst(question)) {
+                    questions_.leave(id, question);
+                    lookup.take(question, *worst);
+                }
+        advance(id, now);
+    }
     pump(now);
 }
 
@@ -261,8 +287,9 @@ Time Discovery::Impl::next_deadline() const {
 }
 
 Discovery::Discovery(const config::Dns& config, Random& random, std::function<std::int64_t()> wall_seconds,
-                     std::unique_ptr<Validator> validator)
-    : impl_(std::make_unique<Impl>(config, random, std::move(wall_seconds), std::move(validator))) {}
+                     std::unique_ptr<Validator> validator, const Surroundings& surroundings)
+    : impl_(std::make_unique<Impl>(config, random, std::move(wall_seconds), std::move(validator),
+                                   surroundings)) {}
 Discovery::~Discovery() = default;
 
 LookupId Discovery::look_up_delegation(const Address& owner, Time now, const Asker& asker) {
@@ -296,6 +323,27 @@ std::optional<Completion> Discovery::next_completion() {
     return take_front(impl_->completions_);
 }
 
+std::optional<Complaint> Discovery::next_complaint() {
+    return take_front(impl_->outlet_.complaints);
+}
+std::shared_ptr<Judgement> Discovery::next_judgement() {
+    return impl_->questions_.next_judgement();
+}
+void Discovery::on_judged(const Judgement& judgement, Time now) {
+    impl_->on_judged(judgement, now);
+}
+
+std::vector<ResolverStatus> Discovery::resolvers(Time now) const {
+    std::vector<ResolverStatus> all;
+    const Health& health = impl_->outlet_.health;
+    for (std::size_t i = 0; i < impl_->config_.resolvers.size(); ++i) {
+        const config::Resolver& resolver = impl_->config_.resolvers[i];
+        all.push_back({resolver.address, resolver.port, resolver.trusted_path, health.answers(i),
+                       health.forgeries(i), health.rests(i, now)});
+    }
+    return all;
+}
+
 std::vector<CachedAnswer> Discovery::cached(Time now) const {
     std::vector<CachedAnswer> answers;
     for (const auto& [owner, entry] : impl_->cache_.entries())
@@ -320,8 +368,8 @@ const Counters& Discovery::counters() const {
 
 Load Discovery::load() const {
     const Places& places = impl_->outlet_.places;
-    return {impl_->lookups_.size(), places.taken(), places.waiting(), places.num_sources(),
-            impl_->cache_.size()};
+    return {impl_->lookups_.size(),           places.taken(),      places.waiting(), places.num_sources(),
+            impl_->questions_.num_to_judge(), impl_->cache_.size()};
 }
 
 }  // namespace oegate::discovery

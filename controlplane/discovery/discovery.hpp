@@ -13,7 +13,7 @@
 #include "base/random.hpp"
 #include "config/config.hpp"
 #include "discovery/answer.hpp"
-#include "discovery/validator.hpp"
+#include "discovery/bench.hpp"
 
 namespace oegate::discovery {
 
@@ -58,6 +58,32 @@ struct CachedAnswer {
     Duration left{};
 };
 
+/// A line for the operator about a resolver.
+struct Complaint {
+    Address resolver;
+    std::string text;
+};
+
+/// A configured resolver, for `show dns`.
+struct ResolverStatus {
+    Address address;
+    std::uint16_t port = 53;
+    bool trusted = false;
+    std::uint64_t answers = 0;
+    std::uint64_t forgeries = 0;  // bogus, where another's answer was not
+    bool rests = false;           // asked after the others
+};
+
+/// What the rest of the configuration says that matters here.
+struct Surroundings {
+    Duration failure = config::Timers{}.dns_failure;  // timers.dns-failure
+    /// Families of which this gateway has an outside address: others are of no use in
+    /// a gateway that DNS gives by name.
+    bool ipv4 = true, ipv6 = true;
+    /// next_judgement() is drained, and what it gives is run on another thread.
+    bool judge_elsewhere = false;
+};
+
 struct Counters {
     std::uint64_t lookups = 0;
     std::uint64_t cache_hits = 0;
@@ -72,6 +98,7 @@ struct Counters {
     std::uint64_t early = 0;       // look-ups decided while a type was silent that could not matter
     std::uint64_t refused = 0;     // questions beyond the bound of waiting ones
     std::uint64_t over_share = 0;  // look-ups beyond what one source may have under way
+    std::uint64_t forged = 0;      // bogus from one resolver, good from another
     std::uint64_t evicted = 0;     // cached answers that made room before they were stale
     auto operator<=>(const Counters&) const = default;
 };
@@ -80,8 +107,9 @@ struct Counters {
 struct Load {
     std::size_t lookups = 0;  // open
     std::size_t in_flight = 0;
-    std::size_t waiting = 0;  // questions
-    std::size_t sources = 0;  // hosts and peers that hold or wait
+    std::size_t waiting = 0;   // questions
+    std::size_t sources = 0;   // hosts and peers that hold or wait
+    std::size_t to_judge = 0;  // answers that wait for their signatures to be verified
     std::size_t cached = 0;
 };
 
@@ -93,7 +121,7 @@ class Discovery {
     /// validator: who judges signatures under dns.validation: own; without one every
     /// answer is indeterminate then.
     Discovery(const config::Dns& config, Random& random, std::function<std::int64_t()> wall_seconds = {},
-              std::unique_ptr<Validator> validator = {});
+              std::unique_ptr<Validator> validator = {}, const Surroundings& surroundings = {});
     ~Discovery();
 
     /// IPSECKEY, TXT and KEY at the reverse name of owner, in parallel; then A and AAAA
@@ -117,11 +145,17 @@ class Discovery {
 
     std::optional<TransportAction> next_action();
     std::optional<Completion> next_completion();
+    std::optional<Complaint> next_complaint();
+    /// Signatures to verify: run() may be called on another thread, then on_judged() here.
+    /// At most one is out at a time. nullptr: none.
+    std::shared_ptr<Judgement> next_judgement();
+    void on_judged(const Judgement& judgement, Time now);
 
     std::vector<CachedAnswer> cached(Time now) const;
     /// The cached answer of one owner without asking, for `explain`.
     std::optional<CachedAnswer> cached(const Address& owner, Time now) const;
     void flush();
+    std::vector<ResolverStatus> resolvers(Time now) const;
     const Counters& counters() const;
     Load load() const;
 

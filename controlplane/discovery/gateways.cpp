@@ -9,7 +9,8 @@
 namespace oegate::discovery {
 namespace {
 
-void take(const Reply& reply, std::size_t address_len, const std::string& name, NamedGateway& out) {
+void take(const Reply& reply, std::size_t address_len, const std::string& name, std::size_t most,
+          NamedGateway& out) {
     if (reply.state == Reply::State::bogus) {
         out.bogus = fmt::format("address of {} is bogus: {}", name, reply.detail);
     } else if (reply.state == Reply::State::failed) {
@@ -25,7 +26,7 @@ void take(const Reply& reply, std::size_t address_len, const std::string& name, 
                     fmt::format("address of {} is {}", name, address ? "a special-use address" : "malformed");
                 continue;
             }
-            if (out.addresses.size() >= kMaxAddresses) break;
+            if (out.addresses.size() >= most) break;
             out.addresses.push_back(*address);
             out.lifetime = std::min(out.lifetime, reply.lifetime);
         }
@@ -34,19 +35,22 @@ void take(const Reply& reply, std::size_t address_len, const std::string& name, 
 
 }  // namespace
 
-NamedGateway addresses_of(const std::string& name, const Names& names) {
+NamedGateway addresses_of(const std::string& name, const Names& names, const Rules& rules) {
     NamedGateway out;
     const auto at = names.find(name);
     if (at == names.end()) {
         out.judgement = fmt::format("gateway name {} was not looked up", name);
         return out;
     }
-    take(at->second.a, 4, name, out);
-    take(at->second.aaaa, 16, name, out);
+    // However many it has of one family, there is room for the other.
+    const bool both = rules.ipv4 && at->second.a.state == Reply::State::records;
+    if (rules.ipv6) take(at->second.aaaa, 16, name, both ? kMaxAddresses / 2 : kMaxAddresses, out);
+    if (rules.ipv4) take(at->second.a, 4, name, kMaxAddresses, out);
     if (!out.addresses.empty() || !out.judgement.empty()) return out;
+    const char* which = rules.ipv4 && rules.ipv6 ? "" : rules.ipv4 ? "IPv4 " : "IPv6 ";
     out.judgement = !out.bogus.empty()    ? out.bogus
                     : !out.failed.empty() ? out.failed
-                                          : fmt::format("gateway name {} has no address", name);
+                                          : fmt::format("gateway name {} has no {}address", name, which);
     return out;
 }
 

@@ -8,14 +8,16 @@
 namespace oegate::discovery {
 
 struct NamedGateway {
-    std::vector<Address> addresses;  // secure ones only, IPv6 and IPv4 in the order of the answers
+    std::vector<Address> addresses;  // secure ones only, in the order to try
     Duration lifetime = Duration::max();
     std::string bogus;      // why one of the two replies is bogus; empty: neither is
     std::string failed;     // why one of them is not known; empty: both are
     std::string judgement;  // why there is no address, for the record
 };
 
-/// name: no final dot, as in Names.
-NamedGateway addresses_of(const std::string& name, const Names& names);
+/// name: no final dot, as in Names. Only of families in which we have an outside address;
+/// with both, IPv6 first (RFC 6724 §2.1: the precedence of ::/0 over IPv4), so that two
+/// gateways with both families meet without NAT and every attempt goes the same way.
+NamedGateway addresses_of(const std::string& name, const Names& names, const Rules& rules = {});
 
 }  // namespace oegate::discovery

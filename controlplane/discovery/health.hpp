@@ -2,10 +2,13 @@
 // unreachable several times in a row rests behind the others for a while; never behind
 // one that is trusted less, or whoever keeps it busy with lame zones would choose whom
 // we believe. Only an order: a resting resolver is still asked when the others do not
-// help, so forged errors can delay but not deny. Used by query.
+// help, so forged errors can delay but not deny. One whose answers fail validation while
+// another's hold rests likewise, and is counted. Used by query and questions.
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,7 +22,13 @@ class Health {
     Health(std::size_t num_resolvers, std::vector<bool> trusted)
         : resolvers_(num_resolvers), trusted_(std::move(trusted)) {}
 
-    void answered(std::size_t resolver, Time now) { resolvers_[resolver] = {0, {}, now}; }
+    void answered(std::size_t resolver, Time now) {
+        Resolver& r = resolvers_[resolver];
+        r.troubles = 0;
+        r.rests_until = {};
+        r.answered = now;
+        ++r.answers;
+    }
     /// Nothing came for a question that was asked at `asked`. Others that it answered
     /// meanwhile show that it lives and only that question is hard.
     void silent(std::size_t resolver, Time asked, Time now) {
@@ -30,7 +39,22 @@ class Health {
         Resolver& r = resolvers_[resolver];
         if (++r.troubles >= kTroubles) r.rests_until = now + kRest;
     }
-    bool rests(std::size_t resolver, Time now) const { return resolvers_[resolver].rests_until > now; }
+    /// Its answer was bogus, and another resolver had one that is not: true when that is
+    /// news (the operator is told once, and again when it goes on for long).
+    bool forged(std::size_t resolver, Time now) {
+        Resolver& r = resolvers_[resolver];
+        ++r.forgeries;
+        r.mistrusted_until = now + kRest;
+        if (r.told && now - *r.told < kTellAgain) return false;
+        r.told = now;
+        return true;
+    }
+    bool rests(std::size_t resolver, Time now) const {
+        const Resolver& r = resolvers_[resolver];
+        return r.rests_until > now || r.mistrusted_until > now;
+    }
+    std::uint64_t answers(std::size_t resolver) const { return resolvers_[resolver].answers; }
+    std::uint64_t forgeries(std::size_t resolver) const { return resolvers_[resolver].forgeries; }
     /// Indices, the first to be asked first.
     std::vector<std::size_t> order(Time now) const {
         std::vector<std::size_t> order(resolvers_.size());
@@ -47,12 +71,17 @@ class Health {
     /// most five minutes. One minute, since asking it again costs one repetition.
     static constexpr unsigned kTroubles = 4;
     static constexpr Duration kRest = 60s;
+    static constexpr Duration kTellAgain = 24h;
 
   private:
     struct Resolver {
         unsigned troubles = 0;  // in a row
         Time rests_until{};
+        Time mistrusted_until{};
         Time answered{};
+        std::optional<Time> told;
+        std::uint64_t answers = 0;
+        std::uint64_t forgeries = 0;
     };
     std::vector<Resolver> resolvers_;
     std::vector<bool> trusted_;

@@ -48,12 +48,11 @@ KeyAnswer judge_keys(const Identity& owner, const Replies& replies, const Rules&
         return answer;
     };
     if (!keys[0].empty()) return usable(0);
-    Duration shortest = rules.longest;
-    for (const Reply& reply : replies) shortest = std::min(shortest, reply.lifetime);
+    const Duration shortest = rules.shortest(replies);
     for (std::size_t i = 0; i < 3; ++i)
         if (replies[i].state == Reply::State::bogus)
             return conclude(
-                Outcome::bogus, Verdict::bogus, kFailureLifetime,
+                Outcome::bogus, Verdict::bogus, rules.failure,
                 fmt::format("{} of {} is bogus: {}", to_text(kTypes[i]), owner.text(), replies[i].detail));
     const bool refuse = rules.unsigned_records == config::UnsignedRecords::refuse;
     if (!keys[1].empty() && !refuse) return usable(1);
@@ -64,7 +63,7 @@ KeyAnswer judge_keys(const Identity& owner, const Replies& replies, const Rules&
     bool empty = true;
     for (std::size_t i = 0; i < 3; ++i) {
         if (replies[i].state == Reply::State::failed)
-            return conclude(Outcome::failed, Verdict::indeterminate, shortest,
+            return conclude(Outcome::failed, Verdict::indeterminate, rules.failed(replies),
                             fmt::format("{} of {}: {}", to_text(kTypes[i]), owner.text(), replies[i].detail));
         verdict = weakest(verdict, replies[i].verdict);
         empty = empty && replies[i].rdata.empty();

@@ -7,9 +7,11 @@ namespace {
 
 constexpr std::size_t kIpseckey = 0, kTxt = 1;  // in kTypes
 
-/// A failure is remembered only so long that a burst of look-ups asks once (RFC 9520
-/// §3.2: at least one second, at most five minutes). So is an answer from which a
-/// type is missing that could have said more.
+/// A failure, bogus answers included, is remembered here only so long that a burst of
+/// look-ups asks once (RFC 9520 §3.2: at least one second, at most five minutes): what one
+/// pair found must not decide for others that come much later. So is an answer from which
+/// a type is missing that could have said more. What the failure means for the pair that
+/// met it lasts timers.dns-failure, and neither is longer than that.
 constexpr Duration kRememberFailure = 30s;
 
 Reply not_in_time() {
@@ -18,13 +20,22 @@ Reply not_in_time() {
     return reply;
 }
 
+/// Addresses of a family that is of no use here.
+Reply not_asked() {
+    Reply reply;
+    reply.state = Reply::State::absent;
+    reply.verdict = Verdict::secure;
+    return reply;
+}
+
 }  // namespace
 
-Lookup::Lookup(Owner owner, const std::string& name, const config::Dns& config, const Address& source,
-               Time now)
+Lookup::Lookup(Owner owner, const std::string& name, const config::Dns& config,
+               const Surroundings& surroundings, const Address& source, Time now)
     : owner_(std::move(owner)),
       source_(source),
-      rules_{config.unsigned_records, config.longest_ttl},
+      rules_{config.unsigned_records, config.longest_ttl, surroundings.failure, surroundings.ipv4,
+             surroundings.ipv6},
       patience_(now + std::min(config.retransmit, config.timeout)),
       end_(now + config.timeout) {
     for (const RecordType type : kTypes) asked_.push_back({{name, static_cast<std::uint16_t>(type)}, {}});
@@ -65,8 +76,10 @@ void Lookup::resolve_names() {
     if (names_known_ || !std::holds_alternative<Address>(owner_) || !has(kIpseckey)) return;
     names_known_ = true;
     names_ = names_to_resolve(*asked_[kIpseckey].reply);
-    for (const std::string& name : names_)
-        for (const std::uint16_t type : {kTypeA, kTypeAaaa}) asked_.push_back({{name + '.', type}, {}});
+    for (const std::string& name : names_) {
+        if (rules_.ipv6) asked_.push_back({{name + '.', kTypeAaaa}, {}});
+        if (rules_.ipv4) asked_.push_back({{name + '.', kTypeA}, {}});
+    }
 }
 
 bool Lookup::complete() const {
@@ -81,6 +94,7 @@ std::vector<Question> Lookup::unanswered() const {
 }
 
 Reply Lookup::reply_to(const std::string& name, std::uint16_t type) const {
+    if (type == kTypeA ? !rules_.ipv4 : !rules_.ipv6) return not_asked();
     const auto at = std::ranges::find(asked_, Question{name + '.', type}, &Asked::question);
     return at == asked_.end() ? not_in_time() : at->reply.value_or(not_in_time());
 }
@@ -130,12 +144,14 @@ std::optional<Conclusion> Lookup::conclude(Time now) {
 Conclusion Lookup::finish(Answer answer) const {
     const auto [outcome, lifetime] =
         std::visit([](const auto& a) { return std::pair(a.outcome, a.lifetime); }, answer);
-    Duration keep = outcome == Outcome::failed ? std::min(lifetime, kRememberFailure) : lifetime;
+    const bool failure = outcome == Outcome::failed || outcome == Outcome::bogus;
+    const Duration burst = std::min(rules_.failure, kRememberFailure);
+    Duration keep = failure ? std::min(lifetime, burst) : lifetime;
     const bool keys = std::holds_alternative<Identity>(owner_);
     for (std::size_t i = 0; i < asked_.size(); ++i) {
         const bool unknown = !has(i) || asked_[i].reply->state == Reply::State::failed;
         const bool is_key = i == kTypes.size() - 1;
-        if (unknown && (keys || !is_key)) keep = std::min(keep, kRememberFailure);
+        if (unknown && (keys || !is_key)) keep = std::min(keep, burst);
         if (has(i) && asked_[i].reply->refused) keep = Duration::zero();
     }
     return {std::move(answer), keep};

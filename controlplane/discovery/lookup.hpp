@@ -20,7 +20,8 @@ struct Conclusion {
 class Lookup {
   public:
     /// name: of the owner in DNS. Ends at now + config.timeout whatever happens.
-    Lookup(Owner owner, const std::string& name, const config::Dns& config, const Address& source, Time now);
+    Lookup(Owner owner, const std::string& name, const config::Dns& config, const Surroundings& surroundings,
+           const Address& source, Time now);
 
     const Owner& owner() const { return owner_; }
     /// Whose share it costs.
@@ -33,6 +34,7 @@ class Lookup {
     std::optional<Conclusion> conclude(Time now);
     /// When conclude may come to more than before, without any reply.
     Time deadline(Time now) const;
+    bool is_over(Time now) const { return now >= end_; }
     /// Asked, and nobody has answered yet.
     std::vector<Question> unanswered() const;
 

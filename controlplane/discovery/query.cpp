@@ -24,7 +24,22 @@ Query::Query(Outlet& outlet, Question question, const Address& source, Time now)
       give_up_(now + outlet.config.timeout),
       repeat_(now) {
     for (ResolverState& state : resolvers_) state.checking_disabled = outlet.own_validation();
-    if (resolvers_.empty()) conclude_without(Reply::State::failed, "no resolver is configured");
+    if (resolvers_.empty()) conclude_without("no resolver is configured");
+}
+
+void Outlet::blame(std::size_t resolver, const Question& question, const std::string& why, Time now) {
+    ++counters.forged;
+    if (!health.forged(resolver, now)) return;
+    complaints.push_back(
+        {config.resolvers[resolver].address,
+         fmt::format(
+             "resolver {} gives answers that fail validation, another gives good ones: {} ({}); it, or "
+             "the way to it, strips or forges signatures",
+             config.resolvers[resolver].address.text(), question.name, why)});
+}
+
+void Query::avoid(const std::set<std::size_t>& resolvers) {
+    for (const std::size_t resolver : resolvers) resolvers_[resolver].refused = true;
 }
 
 void Query::start(const Address& source, Time now) {
@@ -68,7 +83,7 @@ void Query::ask(std::size_t resolver, bool tcp, bool freed, Time now) {
                     state.plain,
                     now};
     Bytes message = build_query(attempt.id, question_, attempt.checking_disabled, attempt.plain);
-    if (message.empty()) return conclude_without(Reply::State::failed, "the name cannot be asked");
+    if (message.empty()) return conclude_without("the name cannot be asked");
     ++num_asked_;
     ++state.times_asked;
     ++outlet_.counters.sent;
@@ -88,7 +103,7 @@ void Query::ask_next(Time now) {
         ask(order_[at], false, false, now);
         return;
     }
-    conclude_without(Reply::State::failed, trouble_);
+    conclude_without(trouble_);
 }
 
 /// RFC 5452 §9.1. A server that cannot read EDNS may send back its header alone (RFC
@@ -131,15 +146,54 @@ void Query::take(AttemptAt at, const Message& message, ByteView bytes, Time now)
     if (message.truncated) return over_tcp(at, now);
     std::optional<std::int64_t> wall;
     if (outlet_.wall_seconds) wall = outlet_.wall_seconds();
-    const Duration longest = outlet_.config.longest_ttl;
-    if (outlet_.own_validation()) {
-        message_.assign(bytes.begin(), bytes.end());
-        return conclude(read_reply(message, question_, false, wall, longest));
-    }
+    const bool own = outlet_.own_validation();
     // The data is there and only its validation fails (RFC 4035 §5.5): tampered with.
-    if (at->checking_disabled)
-        return conclude_without(Reply::State::bogus, name_of(at->resolver) + " cannot validate what it has");
-    conclude(read_reply(message, question_, resolver.trusted_path, wall, longest));
+    if (at->checking_disabled && !own) return bogus(at, now);
+    Reply reply =
+        read_reply(message, question_, !own && resolver.trusted_path, wall, outlet_.config.longest_ttl);
+    if (reply.state == Reply::State::failed)
+        return give_up_on(at, name_of(at->resolver) + " answers with " + reply.detail, true, now);
+    // Whoever does not validate sees nothing wrong.
+    if (worst_ && !own && !reply.secure())
+        return give_up_on(at, name_of(at->resolver) + " does not vouch for it", true, now);
+    if (own) message_.assign(bytes.begin(), bytes.end());
+    answered_by_ = at->resolver;
+    conclude(std::move(reply));
+}
+
+/// One validating resolver says bogus. It may be the one that is deceived: its cache was
+/// poisoned, its clock is wrong, its anchor old (RFC 6840 §5.9 weighs the same). The word
+/// of another on a trusted path that the data is secure would have been believed had it
+/// been asked first; nothing less outweighs this.
+void Query::bogus(AttemptAt at, Time now) {
+    Reply reply;
+    reply.state = Reply::State::bogus;
+    reply.verdict = Verdict::bogus;
+    reply.detail = name_of(at->resolver) + " cannot validate what it has";
+    if (!worst_) worst_ = reply;
+    doubted_.insert(at->resolver);
+    for (std::size_t i = 0; i < resolvers_.size(); ++i)
+        if (!outlet_.config.resolvers[i].trusted_path) resolvers_[i].refused = true;
+    give_up_on(at, reply.detail, true, now);
+}
+
+bool Query::any_left() const {
+    return std::ranges::any_of(resolvers_, [](const ResolverState& r) { return !r.refused; });
+}
+
+bool Query::doubt(Reply bogus, Time now) {
+    resolvers_[answered_by_].refused = true;
+    if (!any_left() || now >= give_up_) return false;
+    doubt_others(std::move(bogus), {answered_by_});
+    reply_.reset();
+    message_.clear();
+    ask_next(now);
+    return true;
+}
+
+void Query::doubt_others(Reply bogus, const std::set<std::size_t>& resolvers) {
+    if (!worst_ || worst_->state == Reply::State::failed) worst_ = std::move(bogus);
+    doubted_.insert(resolvers.begin(), resolvers.end());
 }
 
 /// RFC 6891 §6.2.2. What such a server says is not secure unless it validates itself.
@@ -187,8 +241,7 @@ void Query::give_up_on(AttemptAt at, std::string why, bool for_good, Time now) {
     trouble_ = std::move(why);
     if (for_good) resolvers_[at->resolver].refused = true;
     close(at);
-    const bool any_left = std::ranges::any_of(resolvers_, [](const ResolverState& r) { return !r.refused; });
-    if (!any_left) return conclude_without(Reply::State::failed, trouble_);
+    if (!any_left()) return conclude_without(trouble_);
     // At once to one that was never asked; others wait for their turn.
     for (std::size_t i = 0; i < order_.size(); ++i) {
         const std::size_t place = (next_ + i) % order_.size();
@@ -206,8 +259,7 @@ void Query::on_timer(Time now) {
     if (!over && (!started_ || now < repeat_)) return;
     if (!attempts_.empty()) outlet_.health.silent(attempts_.back().resolver, attempts_.back().asked, now);
     if (over)
-        conclude_without(Reply::State::failed,
-                         trouble_.empty() ? "no answer in time" : "no answer in time; " + trouble_);
+        conclude_without(trouble_.empty() ? "no answer in time" : "no answer in time; " + trouble_);
     else
         ask_next(now);
 }
@@ -232,12 +284,11 @@ void Query::conclude(Reply reply) {
     close_all();
 }
 
-void Query::conclude_without(Reply::State state, std::string detail) {
+/// No answer; but what one resolver found bogus stays so when no other answers.
+void Query::conclude_without(std::string detail) {
     Reply reply;
-    reply.state = state;
-    if (state == Reply::State::bogus) reply.verdict = Verdict::bogus;
     reply.detail = std::move(detail);
-    conclude(std::move(reply));
+    conclude(worst_ ? *worst_ : std::move(reply));
 }
 
 }  // namespace oegate::discovery

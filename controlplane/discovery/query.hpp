@@ -1,11 +1,13 @@
 // One question's life: asked over UDP, repeated, asked of the next resolver, over
 // TCP when truncated, without EDNS where that is not known, and again with CD = 1
-// after SERVFAIL, until there is a reply or no time left. Owned by questions; sans-IO.
+// after SERVFAIL, until there is a reply or no time left. What is bogus from one resolver
+// is asked of the others before that is believed. Owned by questions; sans-IO.
 #pragma once
 
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "base/random.hpp"
 #include "config/config.hpp"
@@ -30,7 +32,11 @@ struct Outlet {
     QueryId last_id = 0;
     Counters counters;
 
+    std::deque<Complaint> complaints;
+
     bool own_validation() const { return config.validation == config::Validation::own; }
+    /// Its answer to this question was bogus (why), and another's was not.
+    void blame(std::size_t resolver, const Question& question, const std::string& why, Time now);
 };
 
 class Query {
@@ -43,6 +49,8 @@ class Query {
 
     const Question& question() const { return question_; }
     bool started() const { return started_; }
+    /// These are not asked. Before start.
+    void avoid(const std::set<std::size_t>& resolvers);
     /// A place must be free for source.
     void start(const Address& source, Time now);
     /// Ends it unasked.
@@ -56,6 +64,19 @@ class Query {
     const std::optional<Reply>& reply() const { return reply_; }
     /// With validation of our own: the message behind a reply of records or absence.
     const Bytes& message() const { return message_; }
+    /// Who gave it.
+    std::size_t answered_by() const { return answered_by_; }
+
+    /// The reply is bogus, or cannot be read. Another resolver is asked instead, while
+    /// there is one that was not yet and time is left; false: there is none, the reply
+    /// stands.
+    bool doubt(Reply bogus, Time now);
+    /// The same, where the fault lies in an answer to another question (DNSKEY, DS) that
+    /// these resolvers gave.
+    void doubt_others(Reply bogus, const std::set<std::size_t>& resolvers);
+    /// What one of them made of it, while another is being asked.
+    const std::optional<Reply>& worst() const { return worst_; }
+    const std::set<std::size_t>& doubted() const { return doubted_; }
 
   private:
     /// One socket.
@@ -84,12 +105,14 @@ class Query {
     void without_edns(AttemptAt at, Time now);
     void over_tcp(AttemptAt at, Time now);
     void servfail(AttemptAt at, Time now);
+    void bogus(AttemptAt at, Time now);
+    bool any_left() const;
     void give_up_on(AttemptAt at, std::string why, bool for_good, Time now);
     std::string name_of(std::size_t resolver) const;
     void close(AttemptAt at);
     void close_all();
     void conclude(Reply reply);
-    void conclude_without(Reply::State state, std::string detail);
+    void conclude_without(std::string detail);
 
     Outlet& outlet_;
     Question question_;
@@ -105,6 +128,9 @@ class Query {
     std::string trouble_;  // the last one, for the detail of a failure
     std::optional<Reply> reply_;
     Bytes message_;
+    std::size_t answered_by_ = 0;
+    std::optional<Reply> worst_;
+    std::set<std::size_t> doubted_;
 };
 
 }  // namespace oegate::discovery

@@ -4,7 +4,8 @@
 
 namespace oegate::discovery {
 
-Questions::AskedAt Questions::open(const Question& question, const Address& source, Time now) {
+Questions::AskedAt Questions::open(const Question& question, const Address& source, Time now,
+                                   const std::set<std::size_t>& avoid) {
     const auto [at, fresh] = asked_.try_emplace(question);
     Asked& asked = at->second;
     if (!fresh) {
@@ -14,7 +15,9 @@ Questions::AskedAt Questions::open(const Question& question, const Address& sour
         return at;
     }
     asked.source = source;
+    asked.life = ++last_life_;
     asked.query = std::make_unique<Query>(outlet_, question, source, now);
+    asked.query->avoid(avoid);
     if (asked.query->reply())
         ready_.push_back(question);
     else if (outlet_.places.may_take(source))
@@ -101,32 +104,59 @@ void Questions::leave(LookupId lookup, const Question& question) {
 }
 
 void Questions::work(Time now) {
-    while (!ready_.empty()) {
-        const Question question = std::move(ready_.front());
-        ready_.pop_front();
-        const auto at = asked_.find(question);
-        if (at != asked_.end() && at->second.query->reply()) settle(at, now);
+    for (bool busy = true; busy;) {
+        busy = false;
+        while (!ready_.empty()) {
+            const Question question = std::move(ready_.front());
+            ready_.pop_front();
+            const auto at = asked_.find(question);
+            if (at != asked_.end() && at->second.query->reply()) settle(at, now);
+        }
+        while (const auto question = bench_.next()) {
+            const auto at = asked_.find(*question);
+            if (at == asked_.end() || !at->second.at_bench) continue;  // nobody waits any more
+            auto judgement = bench_.begin(*question, at->second.life, at->second.query->message(), now);
+            if (elsewhere_) {
+                to_run_ = std::move(judgement);
+                return;
+            }
+            judgement->run();
+            bench_.ended();
+            take(*judgement, now);
+            busy = true;
+            break;
+        }
     }
 }
 
+void Questions::on_judged(const Judgement& judgement, Time now) {
+    bench_.ended();
+    take(judgement, now);
+    start_waiting(now);
+}
+
 void Questions::settle(AskedAt at, Time now) {
-    if (!at->second.wanted.empty()) return;  // its judgement is under way
+    if (!at->second.wanted.empty() || at->second.at_bench) return;  // its judgement is under way
     if (!at->second.judged_by_it.empty()) return learnt(at, now);
     const Reply& reply = *at->second.query->reply();
     const bool to_judge = reply.state == Reply::State::records || reply.state == Reply::State::absent;
-    if (validator_ && to_judge)
-        judge(at, now);
+    if (bench_.has_judge() && to_judge)
+        judge(at);
     else
-        deliver(at, reply);
+        deliver(at, reply, now);
 }
 
 /// The answer to a question that the judge had.
 void Questions::learnt(AskedAt at, Time now) {
     const Question question = at->first;
-    const Reply::State state = at->second.query->reply()->state;
+    const Query& query = *at->second.query;
+    const Reply::State state = query.reply()->state;
     const bool had = state == Reply::State::records || state == Reply::State::absent;
-    validator_->learn(question, had ? std::optional<ByteView>(at->second.query->message()) : std::nullopt,
-                      now);
+    const std::size_t resolver = query.answered_by();
+    bench_.tell(
+        [question, now, message = had ? std::optional(query.message()) : std::nullopt](Validator& judge) {
+            judge.learn(question, message ? std::optional<ByteView>(*message) : std::nullopt, now);
+        });
     const std::set<Question> dependents = std::move(at->second.judged_by_it);
     at->second.judged_by_it.clear();
     // Gone before it may be wanted again.
@@ -138,50 +168,101 @@ void Questions::learnt(AskedAt at, Time now) {
         const auto waiting = asked_.find(dependent);
         if (waiting == asked_.end()) continue;
         waiting->second.wanted.erase(question);
-        if (waiting->second.wanted.empty()) judge(waiting, now);
+        if (had) waiting->second.told_by[question].insert(resolver);
+        if (waiting->second.wanted.empty()) judge(waiting);
     }
 }
 
-void Questions::judge(AskedAt at, Time now) {
+void Questions::judge(AskedAt at) {
+    if (at->second.at_bench) return;
+    at->second.at_bench = true;
+    bench_.wait(at->second.source, at->first);
+}
+
+void Questions::take(const Judgement& judgement, Time now) {
+    const auto at = asked_.find(judgement.question());
+    if (at == asked_.end() || at->second.life != judgement.life()) return;  // nobody waits any more
     Asked& asked = at->second;
+    asked.at_bench = false;
     Reply reply = *asked.query->reply();
     const auto fail = [&](std::string why) {
         reply = Reply{};
         reply.detail = std::move(why);
-        deliver(at, std::move(reply));
     };
-    if (++asked.rounds > Validator::kMaxRounds) return fail("its signatures need too many questions");
-    const Validator::Step step = validator_->judge(at->first, asked.query->message(), now);
-    if (const auto* judged = std::get_if<Judged>(&step)) {
-        if (!judged->verdict) return fail(judged->why);
-        reply.verdict = *judged->verdict;
-        reply.detail = judged->why;
-        reply.no_such_name = reply.no_such_name && judged->no_such_name;
-        if (reply.secure() && judged->name != reply.name) {
-            reply.verdict = Verdict::bogus;
-            reply.detail = "aliases that nobody signed lead to " + reply.name;
+    ++asked.rounds;
+    if (const auto* judged = std::get_if<Judged>(&judgement.step())) {
+        std::optional<Question> suspect = judged->suspect;
+        if (!judged->verdict) {
+            fail(judged->why);
+        } else {
+            reply.verdict = *judged->verdict;
+            reply.detail = judged->why;
+            reply.lifetime = std::min(reply.lifetime, judged->lifetime);
+            reply.no_such_name = reply.no_such_name && judged->no_such_name;
+            if (reply.secure() && judged->name != reply.name) {
+                reply.verdict = Verdict::bogus;
+                reply.detail = "aliases that nobody signed lead to " + reply.name;
+                suspect = at->first;
+            }
         }
         if (reply.verdict == Verdict::bogus) {
             reply.state = Reply::State::bogus;
             reply.rdata.clear();
-            reply.lifetime = kFailureLifetime;
         }
-        reply.lifetime = std::min(reply.lifetime, judged->lifetime);
-        return deliver(at, std::move(reply));
+        if (suspect && ask_elsewhere(at, *suspect, reply, now)) return;
+        return deliver(at, std::move(reply), now);
     }
-    for (const Question& need : std::get<std::vector<Question>>(step)) {
+    if (asked.rounds >= Validator::kMaxRounds) {
+        fail("its signatures need too many questions");
+        return deliver(at, std::move(reply), now);
+    }
+    for (const Question& need : std::get<std::vector<Question>>(judgement.step())) {
         if (need == at->first) continue;
         asked.wanted.insert(need);
         ++outlet_.counters.chain;
         open(need, asked.source, now)->second.judged_by_it.insert(at->first);
     }
-    if (asked.wanted.empty()) fail("its signatures cannot be judged");
+    if (!asked.wanted.empty()) return;
+    fail("its signatures cannot be judged");
+    deliver(at, std::move(reply), now);
 }
 
-void Questions::deliver(AskedAt at, Reply reply) {
+/// One resolver that strips or forges signatures must not decide: the suspect answer is
+/// asked of the others, each once, while there is time. false: all have been heard.
+bool Questions::ask_elsewhere(AskedAt at, const Question& suspect, const Reply& reply, Time now) {
+    Asked& asked = at->second;
+    if (suspect == at->first) {
+        if (!asked.query->doubt(reply, now)) return false;
+        after(at);
+        return true;
+    }
+    const std::set<std::size_t> tried = asked.told_by[suspect];
+    if (tried.size() >= outlet_.config.resolvers.size()) {
+        bench_.tell([suspect](Validator& judge) { judge.stands(suspect); });
+        return false;
+    }
+    asked.query->doubt_others(reply, tried);
+    bench_.tell([suspect](Validator& judge) { judge.forget(suspect); });
+    asked.wanted.insert(suspect);
+    ++outlet_.counters.chain;
+    open(suspect, asked.source, now, tried)->second.judged_by_it.insert(at->first);
+    return true;
+}
+
+void Questions::deliver(AskedAt at, Reply reply, Time now) {
+    const Query& query = *at->second.query;
+    if (reply.state == Reply::State::failed && query.worst()) reply = *query.worst();
+    if (reply.state == Reply::State::records || reply.state == Reply::State::absent)
+        for (const std::size_t resolver : query.doubted())
+            outlet_.blame(resolver, at->first, query.worst() ? query.worst()->detail : "", now);
     if (!at->second.lookups.empty())
         answers_.push_back({at->first, std::move(reply), std::move(at->second.lookups)});
     forget(at);
+}
+
+std::optional<Reply> Questions::worst(const Question& question) const {
+    const auto at = asked_.find(question);
+    return at == asked_.end() ? std::nullopt : at->second.query->worst();
 }
 
 std::optional<Questions::Answer> Questions::next_answer() {

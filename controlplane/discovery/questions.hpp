@@ -5,16 +5,19 @@
 
 #include <memory>
 #include <set>
+#include <utility>
 
+#include "discovery/bench.hpp"
 #include "discovery/query.hpp"
-#include "discovery/validator.hpp"
 
 namespace oegate::discovery {
 
 class Questions {
   public:
-    /// validator: may be null. Both must outlive this.
-    Questions(Outlet& outlet, Validator* validator) : outlet_(outlet), validator_(validator) {}
+    /// validator: may be null. elsewhere: its judgements are run by the caller
+    /// (next_judgement), else here. outlet must outlive this.
+    Questions(Outlet& outlet, std::shared_ptr<Validator> validator, bool elsewhere)
+        : outlet_(outlet), bench_(std::move(validator)), elsewhere_(elsewhere) {}
 
     /// The answer comes through next_answer, sometimes at once.
     void ask(LookupId lookup, const Question& question, const Address& source, Time now);
@@ -34,21 +37,32 @@ class Questions {
         std::set<LookupId> lookups;
     };
     std::optional<Answer> next_answer();
+    /// What is known should nothing better come any more: that it is bogus.
+    std::optional<Reply> worst(const Question& question) const;
+
+    /// To be run, at any time and place, and brought back.
+    std::shared_ptr<Judgement> next_judgement() { return std::exchange(to_run_, nullptr); }
+    void on_judged(const Judgement& judgement, Time now);
+    std::size_t num_to_judge() const { return bench_.num_waiting(); }
 
   private:
     struct Asked {
         std::unique_ptr<Query> query;
         std::set<LookupId> lookups;
-        std::set<Question> judged_by_it;  // questions whose judgement needs this answer
-        std::set<Question> wanted;        // what its own judgement still needs
-        std::set<Address> lines;          // in which it waits
+        std::set<Question> judged_by_it;                    // questions whose judgement needs this answer
+        std::set<Question> wanted;                          // what its own judgement still needs
+        std::map<Question, std::set<std::size_t>> told_by;  // what it needed, and the resolvers that answered
+        std::set<Address> lines;                            // in which it waits
+        std::uint64_t life = 0;  // no two have the same: a judgement may come back too late
+        bool at_bench = false;   // waits for its judge, or is before him
         Address source;
         unsigned rounds = 0;     // of its judgement
         Time deadline = kNever;  // as in by_deadline_
     };
     using AskedAt = std::map<Question, Asked>::iterator;
 
-    AskedAt open(const Question& question, const Address& source, Time now);
+    AskedAt open(const Question& question, const Address& source, Time now,
+                 const std::set<std::size_t>& avoid = {});
     void queue(AskedAt at, const Address& source);
     void start(AskedAt at, const Address& source, Time now);
     void after(AskedAt at);
@@ -57,12 +71,18 @@ class Questions {
     void forget(AskedAt at);
     void work(Time now);
     void settle(AskedAt at, Time now);
-    void judge(AskedAt at, Time now);
+    void judge(AskedAt at);
+    void judge_next(Time now);
+    void take(const Judgement& judgement, Time now);
+    bool ask_elsewhere(AskedAt at, const Question& suspect, const Reply& reply, Time now);
     void learnt(AskedAt at, Time now);
-    void deliver(AskedAt at, Reply reply);
+    void deliver(AskedAt at, Reply reply, Time now);
 
     Outlet& outlet_;
-    Validator* validator_;
+    Bench bench_;
+    const bool elsewhere_;
+    std::shared_ptr<Judgement> to_run_;
+    std::uint64_t last_life_ = 0;
     std::map<Question, Asked> asked_;
     std::set<std::pair<Time, Question>> by_deadline_;
     std::deque<Question> ready_;  // with a reply, to be settled

@@ -17,8 +17,6 @@ inline constexpr unsigned kMaxCnames = 8;
 inline constexpr Duration kNoSoaLifetime = 60s;
 /// A question that was never asked, because its asker had spent its share.
 inline constexpr Duration kRefusedLifetime = 10s;
-/// Failures of resolution (RFC 9520 §3.2: at most five minutes).
-inline constexpr Duration kFailureLifetime = 300s;
 
 struct Reply {
     enum class State : std::uint8_t { records, absent, failed, bogus };
@@ -27,7 +25,9 @@ struct Reply {
     /// insecure: AD = 0 cannot tell the two apart. Bogus exactly when state is.
     Verdict verdict = Verdict::indeterminate;
     std::vector<Bytes> rdata;
-    Duration lifetime = kFailureLifetime;
+    /// Of records and absence. How long a failure counts is not the reply's to say
+    /// (Rules::failure).
+    Duration lifetime = Duration::max();
     std::string detail;         // for failed and bogus
     std::string name;           // whose records or absence: where the aliases lead
     bool no_such_name = false;  // NXDOMAIN: nothing is there, of any type (RFC 8020)

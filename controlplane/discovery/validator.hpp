@@ -1,7 +1,8 @@
 // The judge of signatures, as discovery sees it: one answer in, one verdict out, with
 // questions of its own in between. validate/ implements it (dns.validation: own);
 // without one, discovery believes the AD bit of resolvers on a trusted path. Sans-IO:
-// discovery asks what the judge wants and brings it what came.
+// discovery asks what the judge wants and brings it what came. judge() may take
+// milliseconds (signatures) and may run on another thread, but never beside another call.
 #pragma once
 
 #include <optional>
@@ -30,6 +31,10 @@ struct Judged {
     /// Secure: nothing is there, of any type (RFC 8020). The header's NXDOMAIN says so to
     /// anybody's liking; only a denial of the name itself proves it.
     bool no_such_name = false;
+    /// Bogus, or not to be read: the question whose answer is at fault, the judged one or
+    /// one that the judge wanted. Another resolver may have a better one. nullopt: there is
+    /// no such answer, or all have been heard (stands).
+    std::optional<Question> suspect = std::nullopt;
 };
 
 class Validator {
@@ -47,6 +52,12 @@ class Validator {
     /// The answer to a wanted question, in the same form as above; nullopt when none
     /// could be had (remember that for a moment: judge() follows at once).
     virtual void learn(const Question& question, std::optional<ByteView> message, Time now) = 0;
+
+    /// The answer that was learnt to this question is at fault: nothing that was made of it
+    /// counts any more. Another will be learnt.
+    virtual void forget(const Question& question) = 0;
+    /// No resolver has a better one: it is no suspect any more.
+    virtual void stands(const Question& question) = 0;
 
     static constexpr unsigned kMaxRounds = 64;
 };

@@ -24,6 +24,11 @@ std::unique_ptr<discovery::Validator> judge(const config::Config& config, const 
     return discovery::validate::make_validator(options.anchors, options.wall_seconds);
 }
 
+discovery::Surroundings surroundings(const config::Config& config, const keying::Realm& realm) {
+    return {config.timers.dns_failure, realm.identity(Family::ipv4).has_value(),
+            realm.identity(Family::ipv6).has_value(), true};
+}
+
 }  // namespace
 
 Gateway::Impl::Impl(const config::Config& c, const ike::PrivateKey& key, Random& random,
@@ -32,7 +37,7 @@ Gateway::Impl::Impl(const config::Config& c, const ike::PrivateKey& key, Random&
       realm(c),
       outbox(options.num_workers),
       sa(c, options.seed, random, outbox),
-      discovery(c.dns, random, options.wall_seconds, judge(c, options)),
+      discovery(c.dns, random, options.wall_seconds, judge(c, options), surroundings(c, realm)),
       keying(c, realm, options.wall_seconds),
       pool(below, *this),
       engine(settings_of(c, realm, options.key_log), key, random, sa, pool),
@@ -61,6 +66,12 @@ void Gateway::Impl::pump(Time now) {
             std::visit([&](auto& d) { carry(d, now); }, *done);
             busy = true;
         }
+        while (const auto judgement = discovery.next_judgement())
+            pool.submit({[judgement] { judgement->run(); },
+                         [this, judgement](Time later) { discovery.on_judged(*judgement, later); }});
+        while (auto complaint = discovery.next_complaint())
+            log(config::LogLevel::warning, true, std::move(complaint->text),
+                {{"resolver", complaint->resolver.text()}});
         while (auto event = engine.next_event()) {
             std::visit([&](auto& e) { carry(e, now); }, *event);
             busy = true;

@@ -94,6 +94,7 @@ class Gateway {
     std::vector<TunnelView> tunnels(Time now) const;
     std::vector<IkeView> ike(Time now) const;
     std::vector<DnsView> dns(Time now) const;
+    std::vector<ResolverView> resolvers(Time now) const;
     std::vector<ConnectionView> connections(Time now) const;
     std::vector<ClassView> classes() const;
     std::vector<StickyView> sticky() const;

@@ -69,6 +69,16 @@ struct DnsView {
     std::vector<RecordView> records;
 };
 
+/// `show dns`: a configured resolver.
+struct ResolverView {
+    Address address;
+    std::uint16_t port = 53;
+    bool trusted = false;
+    std::uint64_t answers = 0;
+    std::uint64_t forgeries = 0;  // failed validation where another's answer did not
+    bool rests = false;           // asked after the others for now
+};
+
 /// `show classes`: in the order in which they are looked up.
 struct ClassView {
     std::optional<Prefix> destination;  // none: the default

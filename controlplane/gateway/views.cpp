@@ -186,6 +186,13 @@ std::vector<DnsView> Gateway::dns(Time now) const {
     return all;
 }
 
+std::vector<ResolverView> Gateway::resolvers(Time now) const {
+    std::vector<ResolverView> all;
+    for (const discovery::ResolverStatus& r : impl_->discovery.resolvers(now))
+        all.push_back({r.address, r.port, r.trusted, r.answers, r.forgeries, r.rests});
+    return all;
+}
+
 std::vector<ConnectionView> Gateway::connections(Time now) const {
     std::vector<ConnectionView> all;
     for (const keying::ConnectionStatus& s : impl_->keying.connections())
@@ -308,6 +315,7 @@ std::vector<CounterView> Gateway::counters() const {
     all.push_back({"dns asked again without EDNS", d.plain});
     all.push_back({"dns asked again after SERVFAIL", d.servfail});
     all.push_back({"dns questions for own validation", d.chain});
+    all.push_back({"dns answers bogus from one resolver only", d.forged});
     all.push_back({"dns lookups decided early", d.early});
     all.push_back({"dns questions refused", d.refused});
     all.push_back({"dns lookups over their source's share", d.over_share});
@@ -317,6 +325,7 @@ std::vector<CounterView> Gateway::counters() const {
     all.push_back({"dns queries in flight", load.in_flight});
     all.push_back({"dns questions waiting", load.waiting});
     all.push_back({"dns sources", load.sources});
+    all.push_back({"dns answers to be verified", load.to_judge});
     all.push_back({"dns answers cached", load.cached});
     const ike::Counters& e = m.engine.counters();
     all.push_back({"ike malformed messages", e.malformed});

@@ -209,7 +209,7 @@ void Commands::show_dns(const Arguments& arguments, const Reply& reply) {
         if (!owner) return;
         std::erase_if(answers, [&](const auto& answer) { return answer.owner != *owner; });
     }
-    reply(render_dns(answers));
+    reply(render_dns(answers, provider_.resolvers()));
 }
 
 void Commands::show_drops(const Arguments& arguments, const Reply& reply) {

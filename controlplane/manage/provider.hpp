@@ -64,6 +64,7 @@ class Provider {
     virtual std::vector<gateway::TunnelView> tunnels() const = 0;
     virtual std::vector<gateway::IkeView> ike() const = 0;
     virtual std::vector<gateway::DnsView> dns() const = 0;
+    virtual std::vector<gateway::ResolverView> resolvers() const = 0;
     virtual std::vector<gateway::ClassView> classes() const = 0;
     virtual std::vector<gateway::CounterView> counters() const = 0;
     virtual std::vector<gateway::LimitView> limits() const = 0;

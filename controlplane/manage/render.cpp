@@ -143,8 +143,10 @@ Response render_ike(const std::vector<gateway::IkeView>& channels) {
     return {Status::done, {{"ike", list}}, text_or(table, "No keying channels.")};
 }
 
-Response render_dns(const std::vector<gateway::DnsView>& answers) {
+Response render_dns(const std::vector<gateway::DnsView>& answers,
+                    const std::vector<gateway::ResolverView>& resolvers) {
     Json list = Json::array();
+    Json asked = Json::array();
     std::string text;
     for (const auto& answer : answers) {
         list.push_back(dns_json(answer));
@@ -154,7 +156,23 @@ Response render_dns(const std::vector<gateway::DnsView>& answers) {
         for (const auto& record : answer.records)
             text += fmt::format("    {} {} ({})\n", record.type, record.text, record.judgement);
     }
-    return {Status::done, {{"dns", list}}, text.empty() ? "No answers in use.\n" : text};
+    if (text.empty()) text = "No answers in use.\n";
+    for (const auto& resolver : resolvers) {
+        asked.push_back({{"address", resolver.address.text()},
+                         {"port", resolver.port},
+                         {"trusted", resolver.trusted},
+                         {"answers", resolver.answers},
+                         {"forgeries", resolver.forgeries},
+                         {"rests", resolver.rests}});
+        text += fmt::format(
+            "resolver {}{}: {} answers{}{}\n", resolver.address.text(),
+            resolver.trusted ? ", trusted path" : "", resolver.answers,
+            resolver.forgeries == 0
+                ? ""
+                : fmt::format(", {} failed validation where another's did not", resolver.forgeries),
+            resolver.rests ? ", asked last for now" : "");
+    }
+    return {Status::done, {{"dns", list}, {"resolvers", asked}}, text};
 }
 
 Response render_routes(const std::vector<Route>& routes, const std::vector<config::Interface>& configured) {

@@ -40,7 +40,8 @@ Response render_flows(const SnapshotAnswer& answer, const ReasonName& reason, Wa
 Response render_tunnels(const std::vector<gateway::TunnelView>& tunnels, const SnapshotAnswer& inbound,
                         const SnapshotAnswer& outbound);
 Response render_ike(const std::vector<gateway::IkeView>& channels);
-Response render_dns(const std::vector<gateway::DnsView>& answers);
+Response render_dns(const std::vector<gateway::DnsView>& answers,
+                    const std::vector<gateway::ResolverView>& resolvers);
 Response render_drops(const std::vector<InterfaceStatus>& interfaces);
 Response render_interfaces(const std::vector<config::Interface>& configured,
                            const std::vector<InterfaceStatus>& interfaces);

@@ -29,8 +29,9 @@ struct Judge : Validator {
         const unsigned choice = in->u8();
         if (!in->ok()) return Judged{Verdict::secure, 60s, "", question.name};
         if (choice < 5)
-            return Judged{static_cast<Verdict>(choice % 4), 30s, "as the script says", question.name};
-        if (choice == 5) return Judged{std::nullopt, 0s, "no chain"};
+            return Judged{static_cast<Verdict>(choice % 4), 30s,   "as the script says",
+                          question.name,                    false, suspect(question)};
+        if (choice == 5) return Judged{std::nullopt, 0s, "no chain", "", false, suspect(question)};
         if (choice == 6) return std::vector{question};
         std::vector<Question> wanted;
         for (unsigned i = 0; i <= choice % 3; ++i)
@@ -40,6 +41,13 @@ struct Judge : Validator {
     }
     void learn(const Question&, std::optional<ByteView> message, Time) override {
         if (message) require(parse_message(*message).has_value());
+    }
+    void forget(const Question&) override {}
+    void stands(const Question&) override {}
+    std::optional<Question> suspect(const Question& question) {
+        const unsigned choice = in->u8() % 4;
+        if (choice < 2) return std::nullopt;
+        return choice == 2 ? question : Question{"a.", 48};
     }
 };
 

@@ -45,8 +45,23 @@ Denial denial_of(const Section& section, const Name& zone, const std::vector<Key
 
 void Chain::learn(const Question& question, std::optional<ByteView> message, Time now) {
     std::optional<Bytes> kept;
-    if (message && message->size() <= kMaxChainMessage) kept = Bytes(message->begin(), message->end());
+    // What is too large to be kept cannot be read: another resolver may say it shorter.
+    if (message)
+        kept = message->size() <= kMaxChainMessage ? Bytes(message->begin(), message->end()) : Bytes();
     learnt_.put(question, std::move(kept), now, now + kRememberTrouble);
+}
+
+void Chain::forget(const Question& question) {
+    learnt_.forget(question);
+    const auto name = Name::parse(question.name);
+    if (const Zone* zone = name ? zones_.get(*name) : nullptr; zone && zone->suspect == question)
+        zones_.forget(*name);
+}
+
+void Chain::stands(const Question& question) {
+    const auto name = Name::parse(question.name);
+    if (Zone* zone = name ? zones_.get(*name) : nullptr; zone && zone->suspect == question)
+        zone->suspect.reset();
 }
 
 std::variant<std::monostate, Contents, Chain::Zone> Chain::take(const Question& question, Time now) {
@@ -57,6 +72,7 @@ std::variant<std::monostate, Contents, Chain::Zone> Chain::take(const Question& 
     trouble.why = fmt::format("no answer to {} {}", question.name, type_text(question.type));
     if (!learnt->answer) return trouble;
     auto contents = read_contents(*learnt->answer);
+    trouble.suspect = question;
     if (!contents) return trouble;
     return std::move(*contents);
 }
@@ -116,10 +132,12 @@ Chain::Walk Chain::walk(const Name& name, Work& work, Time now) {
             case Zone::Kind::bogus:
                 out.state = State::bogus;
                 out.why = zone->why;
+                out.suspect = zone->suspect;
                 return out;
             case Zone::Kind::unreachable:
                 out.state = State::unreachable;
                 out.why = zone->why;
+                out.suspect = zone->suspect;
                 return out;
         }
     }
@@ -137,7 +155,9 @@ std::optional<Chain::Zone> Chain::zone_at(const Name& name, const Parent* parent
         auto learnt = take(ask(name, kDs), now);
         if (std::holds_alternative<std::monostate>(learnt)) return std::nullopt;
         if (auto* trouble = std::get_if<Zone>(&learnt)) return remember(name, std::move(*trouble), now);
-        zone = remember(name, classify(name, *parent, std::get<Contents>(learnt), work), now);
+        zone = classify(name, *parent, std::get<Contents>(learnt), work);
+        if (zone->kind == Zone::Kind::bogus) zone->suspect = ask(name, kDs);
+        zone = remember(name, std::move(*zone), now);
     }
     if (zone && zone->kind != Zone::Kind::delegated) return zone;
     auto learnt = take(ask(name, kDnskey), now);
@@ -145,7 +165,9 @@ std::optional<Chain::Zone> Chain::zone_at(const Name& name, const Parent* parent
     if (auto* trouble = std::get_if<Zone>(&learnt)) return remember(name, std::move(*trouble), now);
     const Anchor anchor = parent ? Anchor{zone->ds, {}} : anchors_.find(name)->second;
     const Duration lifetime = zone ? zone->lifetime : Duration::max();
-    return remember(name, establish(name, anchor, lifetime, std::get<Contents>(learnt), work), now);
+    zone = establish(name, anchor, lifetime, std::get<Contents>(learnt), work);
+    if (zone->kind == Zone::Kind::bogus) zone->suspect = ask(name, kDnskey);
+    return remember(name, std::move(*zone), now);
 }
 
 /// RFC 4035 §5.2: a DNSKEY that an anchor or a DS names signs the DNSKEY RRset, and so

@@ -40,6 +40,7 @@ class Chain {
         std::shared_ptr<const std::vector<Key>> keys;  // secure: its keys
         std::vector<Question> wanted;
         std::string why;
+        std::optional<Question> suspect;  // bogus or unreachable: whose answer was at fault
     };
     /// From the anchor that is closest to name down to name itself, if that is a zone, or
     /// to the zone that it lies in.
@@ -47,6 +48,10 @@ class Chain {
 
     /// nullopt: the answer could not be had.
     void learn(const Question& question, std::optional<ByteView> message, Time now);
+    /// Its answer, and what was made of it, count no more.
+    void forget(const Question& question);
+    /// Nobody has a better one: it is no suspect for the rest of its time.
+    void stands(const Question& question);
 
     std::int64_t wall() const { return wall_seconds_(); }
     std::size_t num_zones() const { return zones_.size(); }
@@ -60,6 +65,7 @@ class Chain {
         std::vector<Ds> ds;                            // delegated: DNSKEY not yet seen
         Duration lifetime{};
         std::string why;
+        std::optional<Question> suspect;  // as in Walk
     };
     struct Parent {
         Name name;

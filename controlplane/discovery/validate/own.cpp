@@ -18,12 +18,14 @@ struct Sum {
     Duration lifetime = Duration::max();
     std::string why;
     bool no_such_name = false;
+    std::optional<Question> suspect;  // of bogus and unreachable
     std::vector<Question> wanted;
 
-    void weaken(Verdict link, std::string reason) {
+    void weaken(Verdict link, std::string reason, const std::optional<Question>& at_fault = {}) {
         if (weakest(verdict, link) == verdict) return;
         verdict = link;
         why = std::move(reason);
+        if (link == Verdict::bogus) suspect = at_fault;
     }
     void want(std::vector<Question> more) {
         for (Question& question : more)
@@ -35,8 +37,13 @@ struct Sum {
 /// One answer: the aliases from the question on, and what is at their end.
 class Answer {
   public:
-    Answer(Chain& chain, const Name& name, std::uint16_t type, const Contents& contents, Time now)
-        : chain_(chain), type_(type), contents_(contents), now_(now), name_(name) {}
+    Answer(Chain& chain, const Question& question, const Name& name, const Contents& contents, Time now)
+        : chain_(chain),
+          question_(question),
+          type_(question.type),
+          contents_(contents),
+          now_(now),
+          name_(name) {}
 
     Validator::Step judge();
 
@@ -59,6 +66,7 @@ class Answer {
     const Name* denier() const;
 
     Chain& chain_;
+    const Question& question_;
     const std::uint16_t type_;
     const Contents& contents_;
     const Time now_;
@@ -115,13 +123,16 @@ void Answer::take(const Chain::Walk& walk) {
             sum_.weaken(Verdict::insecure, walk.why);
             break;
         case Chain::State::bogus:
-            sum_.weaken(Verdict::bogus, walk.why);
+            sum_.weaken(Verdict::bogus, walk.why, walk.suspect);
             break;
         case Chain::State::indeterminate:
             sum_.weaken(Verdict::indeterminate, walk.why);
             break;
         case Chain::State::unreachable:
-            if (!sum_.unreachable && sum_.verdict != Verdict::bogus) sum_.why = walk.why;
+            if (!sum_.unreachable && sum_.verdict != Verdict::bogus) {
+                sum_.why = walk.why;
+                sum_.suspect = walk.suspect;
+            }
             sum_.unreachable = true;
             break;
         case Chain::State::wanting:
@@ -141,7 +152,7 @@ bool Answer::reach(const Name& signer, Chain::Walk& walk) {
 void Answer::unverified(const Name& owner, std::string why) {
     const Chain::Walk walk = chain_.walk(owner, work_, now_);
     if (walk.state == Chain::State::secure)
-        sum_.weaken(Verdict::bogus, std::move(why));
+        sum_.weaken(Verdict::bogus, std::move(why), question_);
     else
         take(walk);
 }
@@ -213,7 +224,7 @@ bool Answer::follow(bool check) {
     auto target = target_of(cname ? *cname : *dname);
     if (target && dname) target = name_.rebased(dname->owner, *target);
     if (!target) {
-        sum_.weaken(Verdict::bogus, fmt::format("{} has more than one CNAME or DNAME", name_.text()));
+        sum_.weaken(Verdict::bogus, fmt::format("{} has more than one CNAME or DNAME", name_.text()), question_);
         return false;
     }
     if (cname) dname = dname_for(*cname, *target);
@@ -244,7 +255,7 @@ void Answer::look_ahead() {
 void Answer::run() {
     unsigned depth = 0;
     while (follow(true))
-        if (++depth > kMaxCnames) return sum_.weaken(Verdict::bogus, "too many aliases");
+        if (++depth > kMaxCnames) return sum_.weaken(Verdict::bogus, "too many aliases", question_);
     if (sum_.verdict == Verdict::bogus) return;
     const Rrset* rrset = contents_.rcode == kRcodeNoError ? contents_.answer.find(name_, type_) : nullptr;
     if (rrset)
@@ -258,9 +269,15 @@ Validator::Step Answer::judge() {
     if (sum_.wanted.empty()) run();
     const bool bogus = sum_.verdict == Verdict::bogus;
     if (!bogus && !sum_.wanted.empty()) return std::move(sum_.wanted);
-    if (!bogus && sum_.unreachable) return Judged{std::nullopt, Duration::max(), std::move(sum_.why)};
-    return Judged{sum_.verdict, bogus ? Duration::max() : sum_.lifetime, std::move(sum_.why), name_.text(),
-                  sum_.no_such_name};
+    if (!bogus && sum_.unreachable)
+        return Judged{std::nullopt, Duration::max(), std::move(sum_.why), {}, false, sum_.suspect};
+    if (!bogus) sum_.suspect.reset();
+    return Judged{sum_.verdict,
+                  bogus ? Duration::max() : sum_.lifetime,
+                  std::move(sum_.why),
+                  name_.text(),
+                  sum_.no_such_name,
+                  sum_.suspect};
 }
 
 class OwnValidator final : public Validator {
@@ -271,12 +288,15 @@ class OwnValidator final : public Validator {
     Step judge(const Question& question, ByteView message, Time now) override {
         const auto name = Name::parse(question.name);
         const auto contents = read_contents(message);
-        if (!name || !contents) return Judged{std::nullopt, Duration::max(), "the answer cannot be read"};
-        return Answer(chain_, *name, question.type, *contents, now).judge();
+        if (!name || !contents)
+            return Judged{std::nullopt, Duration::max(), "the answer cannot be read", question};
+        return Answer(chain_, question, *name, *contents, now).judge();
     }
     void learn(const Question& question, std::optional<ByteView> message, Time now) override {
         chain_.learn(question, message, now);
     }
+    void forget(const Question& question) override { chain_.forget(question); }
+    void stands(const Question& question) override { chain_.stands(question); }
 
   private:
     Chain chain_;

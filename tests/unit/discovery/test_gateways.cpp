@@ -80,6 +80,73 @@ TEST_CASE("a gateway by name is a candidate for each of its addresses") {
     CHECK(w.sent.size() == 5);  // three types, A and AAAA
 }
 
+TEST_CASE("addresses of a gateway by name: the families that we have, IPv6 first, always in that order") {
+    struct Row {
+        const char* what;
+        bool ipv4, ipv6;               // outside addresses of ours
+        std::vector<Address> a, aaaa;  // of the gateway
+        std::vector<Address> order;
+    };
+    const Address other = Address::ipv4(192, 1, 1, 9);
+    const std::vector<Row> rows{
+        {"both, both", true, true, {kSgB}, {kSgB6}, {kSgB6, kSgB}},
+        {"we have IPv4 only", true, false, {kSgB, other}, {kSgB6}, {kSgB, other}},
+        {"we have IPv6 only", false, true, {kSgB}, {kSgB6}, {kSgB6}},
+        {"it has IPv4 only", true, true, {kSgB}, {}, {kSgB}},
+        {"nothing in common", true, false, {}, {kSgB6}, {}},
+        {"nothing in common, the other way", false, true, {kSgB, other}, {}, {}},
+    };
+    for (const Row& row : rows)
+        for (std::uint64_t seed = 1; seed <= 16; ++seed) {
+            INFO(row.what << ", seed " << seed);
+            World w;
+            w.random = SeededRandom(seed);
+            Surroundings surroundings;
+            surroundings.ipv4 = row.ipv4;
+            surroundings.ipv6 = row.ipv6;
+            w.discovery = std::make_unique<Discovery>(
+                w.config, w.random, [&w] { return w.wall; }, nullptr, surroundings);
+            Zone zone;
+            // Beside another gateway of the same precedence: those two are drawn by lot.
+            zone.scripts[{kBobName, kIpseckey}] = {
+                .rdata = {by_name(7, "sg-b.example.", &kB), ipseckey(7, Address::ipv4(192, 1, 1, 77), kA)}};
+            for (const Address& a : row.a)
+                zone.scripts[{"sg-b.example.", kTypeA}].rdata.push_back(rdata_of(a));
+            for (const Address& a : row.aaaa)
+                zone.scripts[{"sg-b.example.", kTypeAaaa}].rdata.push_back(rdata_of(a));
+            // Whoever loses what is of no use here decides nothing.
+            if (!row.ipv4) zone.silent.insert({"sg-b.example.", kTypeA});
+            if (!row.ipv6) zone.silent.insert({"sg-b.example.", kTypeAaaa});
+            w.dns = zone;
+            const DelegationAnswer answer = w.delegation(kBob);
+            CHECK(answer.outcome == Outcome::usable);
+            std::vector<Address> order;
+            for (const Candidate& c : answer.candidates)
+                if (c.id == Identity::of_name("sg-b.example")) order.push_back(c.gateway);
+            CHECK(order == row.order);
+            CHECK(answer.candidates.size() == row.order.size() + 1);
+            // The addresses of one gateway stay together.
+            CHECK((answer.candidates.front().id != Identity::of_name("sg-b.example") ||
+                   answer.candidates.back().id != Identity::of_name("sg-b.example") || row.order.empty()));
+        }
+    // However many addresses it has of one family, there is room for the other.
+    std::vector<Bytes> many;
+    for (std::uint8_t i = 1; i <= 20; ++i) {
+        Bytes address = rdata_of(kSgB6);
+        address[15] = i;
+        many.push_back(address);
+    }
+    const Reply named = records({by_name(1, "sg.example.", &kB)});
+    const auto answer = judge(named, absent(), {{"sg.example", {records({rdata_of(kSgB)}), records(many)}}});
+    REQUIRE(answer.candidates.size() == 3);
+    CHECK(answer.candidates[2].gateway == kSgB);
+    Rules only_ipv4;
+    only_ipv4.ipv6 = false;
+    CHECK(judge(named, absent(), {{"sg.example", {absent(), records(many)}}}, only_ipv4)
+              .records.at(0)
+              .judgement == "ignored: gateway name sg.example has no IPv4 address");
+}
+
 TEST_CASE("a gateway by name without key: the key is looked up at the name") {
     World w;
     Zone zone;

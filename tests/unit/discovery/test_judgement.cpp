@@ -28,10 +28,10 @@ Reply absent(bool secure = true, Duration lifetime = 60s) {
     return {Reply::State::absent, secure ? Verdict::secure : Verdict::indeterminate, {}, lifetime, {}};
 }
 Reply failed() {
-    return {Reply::State::failed, Verdict::indeterminate, {}, kFailureLifetime, "no answer in time"};
+    return {Reply::State::failed, Verdict::indeterminate, {}, 300s, "no answer in time"};
 }
 Reply bogus() {
-    return {Reply::State::bogus, Verdict::bogus, {}, kFailureLifetime, "cannot be validated"};
+    return {Reply::State::bogus, Verdict::bogus, {}, 300s, "cannot be validated"};
 }
 
 DelegationAnswer judge(const Reply& ipseckey_reply, const Reply& txt_reply,

@@ -286,15 +286,6 @@ TEST_CASE("a busy resolver is not dead, and a trusted one never rests behind oth
     CHECK(look_up(5) == (trusted_too ? second : first));
 }
 
-TEST_CASE("bogus at one resolver is not washed clean by another") {
-    World w(2);
-    w.dns = [&](const SendQuery& query, const SeenQuestion& seen) -> std::optional<Script> {
-        if (query.server == w.config.resolvers[1].address) return kGood;
-        return seen.cd ? kGood : Script{.rcode = 2};
-    };
-    CHECK(w.delegation(kBob).outcome == Outcome::bogus);
-}
-
 TEST_CASE("AD counts only from a resolver on a trusted path") {
     World w(1, false);
     w.dns = zone({{kIpseckey, kGood}});

@@ -20,7 +20,7 @@ const Question kRootKey{".", kDnskey}, kZoneDs{"arpa.", kDs}, kZoneKey{"arpa.", 
 struct Judge : Validator {
     std::vector<Question> chain{kRootKey, kZoneDs, kZoneKey};
     std::map<Question, bool> learnt;  // had or not
-    Judged judged{Verdict::secure, 90s, ""};
+    Judged judged{Verdict::secure, 90s, "", {}};
     std::size_t num_judged = 0;
     std::function<Step(const Question&)> instead;
 
@@ -31,7 +31,7 @@ struct Judge : Validator {
         std::vector<Question> wanted;
         for (const Question& link : chain) {
             if (learnt.contains(link)) {
-                if (!learnt[link]) return Judged{std::nullopt, 0s, "no answer for a key"};
+                if (!learnt[link]) return Judged{std::nullopt, 0s, "no answer for a key", {}};
                 continue;
             }
             wanted.push_back(link);
@@ -47,6 +47,8 @@ struct Judge : Validator {
         if (message) CHECK(parse_message(*message)->questions.at(0) == question);
         learnt[question] = message.has_value();
     }
+    void forget(const Question&) override { FAIL("one resolver, nobody else to ask"); }
+    void stands(const Question&) override {}
 };
 
 struct OwnWorld : World {
@@ -80,19 +82,19 @@ TEST_CASE("the judge's chain is asked once for all three types, and its verdict 
         CHECK(answer.lifetime == 90s);  // a signature of the chain expires then
     }
     SECTION("insecure: a proven unsigned delegation") {
-        w.judge->judged = {Verdict::insecure, Duration::max(), "no DS at arpa."};
+        w.judge->judged = {Verdict::insecure, Duration::max(), "no DS at arpa.", {}};
         const DelegationAnswer answer = w.delegation(kBob);
         CHECK(answer.outcome == Outcome::unusable);
         CHECK(answer.verdict == Verdict::insecure);
     }
     SECTION("bogus") {
-        w.judge->judged = {Verdict::bogus, 0s, "signature is wrong"};
+        w.judge->judged = {Verdict::bogus, 0s, "signature is wrong", {}};
         const DelegationAnswer answer = w.delegation(kBob);
         CHECK(answer.outcome == Outcome::bogus);
         CHECK(answer.detail == "IPSECKEY of 192.2.0.66 is bogus: signature is wrong");
     }
     SECTION("the AD bit says nothing") {
-        w.judge->judged = {Verdict::indeterminate, Duration::max(), "no anchor"};
+        w.judge->judged = {Verdict::indeterminate, Duration::max(), "no anchor", {}};
         CHECK(w.delegation(kBob).verdict == Verdict::indeterminate);
     }
     for (const Question& link : w.judge->chain) CHECK(w.asked(link) == 1);

@@ -141,6 +141,9 @@ class FakeProvider final : public Provider {
                  "one gateway",
                  {{"IPSECKEY", "10 1 2 192.1.2.3 AQAB...", "usable"}}}};
     }
+    std::vector<gateway::ResolverView> resolvers() const override {
+        return {{ip("10.53.0.1"), 53, true, 40, 0, false}, {ip("10.53.0.2"), 53, false, 12, 3, true}};
+    }
     std::vector<gateway::ClassView> classes() const override {
         return {{Prefix::parse("10.0.0.0/8"), ClassKind::always_clear_text}, {std::nullopt, ClassKind::deny}};
     }
@@ -368,7 +371,9 @@ TEST_CASE("the commands") {
         CHECK(f.run("show ike").text == "No keying channels.\n");
         CHECK(f.run("show dns").text ==
               "192.2.0.66  usable, secure, 1h 0min left: one gateway\n    IPSECKEY 10 1 2 192.1.2.3 AQAB... "
-              "(usable)\n");
+              "(usable)\nresolver 10.53.0.1, trusted path: 40 answers\nresolver 10.53.0.2: 12 answers, 3 "
+              "failed validation where another's did not, asked last for now\n");
+        CHECK(f.run("show dns").json["resolvers"][1]["forgeries"] == 3);
         CHECK(f.run("show dns", {"192.2.0.67"}).json["dns"].empty());
         CHECK(f.run("show counters").json["counters"]["ike_refused"] == 2);
         CHECK(f.run("show interfaces").json["interfaces"][0]["mac"] == "02:00:00:00:00:01");
