@@ -6,6 +6,17 @@ ROW_TEST("row p.found") {
     REQUIRE(r.exchanges.size() == 1);
     CHECK(r.exchanges[0].request.gateway == kSgB);
     CHECK(r.exchanges[0].request.local == kSgA);
+    CHECK(r.exchanges[0].request.pair == kPair);
+    CHECK(r.exchanges[0].request.peer == Identity::of(kSgB));
+    CHECK_FALSE(r.exchanges[0].request.configured);
+
+    Rig named;  // what a gateway by name may call itself instead goes with it
+    auto by_name = gateway(kSgB, 10);
+    by_name.id = Identity::of_name("sg-b.example");
+    by_name.also = {Identity::of(kSgB)};
+    named.seek({by_name});
+    REQUIRE(named.exchanges.size() == 1);
+    CHECK(named.exchanges[0].request.also == by_name.also);
     CHECK(r.state() == "pending");
 }
 
@@ -46,6 +57,12 @@ ROW_TEST("row p.dnsfail") {
     r.dns(answer(Outcome::failed, {}, 0s));
     CHECK(r.policy() == FlowState::deny);
     CHECK(r.lifespan(to("192.2.5.1")) == 300s);  // RFC 9520
+    for (const auto& [said, kept] : {std::pair{100s, 100s}, std::pair{400s, 300s}}) {
+        Rig o;
+        o.miss();
+        o.dns(answer(Outcome::failed, {}, said));
+        CHECK(o.lifespan() == kept);
+    }
 }
 
 ROW_TEST("row p.bogus") {

@@ -27,6 +27,7 @@ ROW_TEST("row n.configured: keyed with the peer of the configuration, without DN
     CHECK(request.peer == kBranch);
     CHECK(request.keys == std::vector{key(9)});
     CHECK(request.verdict == Verdict::secure);
+    CHECK(request.configured);  // no channel of an opportunistic peer will do
     auto c = r.child(1, true);
     c.pair = kTunnel;
     c.remote = kSgD;

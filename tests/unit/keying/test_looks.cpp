@@ -136,6 +136,14 @@ ROW_TEST("row x.shutdown") {
     CHECK(r.lookups.size() == 1);  // offers are ignored
     REQUIRE(r.authorizations.size() == 1);
     CHECK_FALSE(r.authorizations[0].allowed);
+    CHECK(r.key_lookups.empty());
+    REQUIRE(r.peer_keys.size() == 1);
+    CHECK(r.peer_keys[0].keys.empty());
+    auto late = r.child(9, false);  // what both sides had agreed on already
+    late.pair = {kAlice, kCarol};
+    r.installed(late);
+    CHECK(r.deletes.size() == 2);
+    CHECK(r.state(late.pair) == "none");
 }
 
 ROW_TEST("row l.unused: a failure that nobody runs into any more is forgotten before its lifespan ends") {

@@ -46,6 +46,14 @@ ROW_TEST("row n.limit") {
     r.drain();
     r.miss(to("192.2.0.4"));
     CHECK(r.lookups.size() == 4);
+
+    Rig all;  // and there is a bound of all hosts
+    all.config.limits.pending_total = 2;
+    all.miss();
+    all.miss({ip("192.1.0.98"), kBob});
+    all.miss({ip("192.1.0.99"), kBob});
+    CHECK(all.lookups.size() == 2);
+    CHECK(all.reason() == "n.limit");
 }
 
 ROW_TEST("row n.full") {
@@ -56,6 +64,13 @@ ROW_TEST("row n.full") {
     REQUIRE(r.dropped.size() == 1);
     CHECK(r.dropped[0].pair.destination == kCarol);
     CHECK(r.keying.counters().connections == 1);
+    auto peers = r.child(9, false);  // nor does a peer get one more
+    peers.pair = {kAlice, kCarol};
+    r.installed(peers);
+    REQUIRE(r.deletes.size() == 1);
+    CHECK(r.deletes[0].child == 9);
+    CHECK(r.keying.counters().connections == 1);
+    CHECK(r.ran(Story::n_full) == 2);
 }
 
 ROW_TEST("row n.full: who scans leaves room for the others") {

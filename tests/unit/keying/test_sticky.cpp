@@ -203,3 +203,67 @@ ROW_TEST("row f.sticky: another host's pair in the clear ends when the destinati
     REQUIRE(s.lookups.size() == asked + 1);
     CHECK(s.lookups.back().owner == kBob);
 }
+
+TEST_CASE("sticky: what counts as keyed once") {
+    Rig s(sticky_config());
+    s.key_pair();
+    auto rekeyed = s.child(2, true);
+    rekeyed.replaces = 1;
+    s.installed(rekeyed);  // nobody was asked
+    REQUIRE(s.remembered.size() == 1);
+    CHECK(s.remembered[0].times == 1);
+    auto tunnel = s.child(9, false);  // the configuration vouches for it, not DNS
+    tunnel.pair = to("192.2.9.1");
+    s.installed(tunnel);
+    CHECK(s.remembered.size() == 1);
+
+    Rig rare(sticky_config());  // the second time is another first one when the first is over
+    key_once(rare, 1);
+    rare.wall += 24 * 3600;
+    key_once(rare, 2);
+    CHECK(rare.remembered.back().times == 1);
+    rare.wall += 24 * 3600 - 1;
+    key_once(rare, 3);
+    key_once(rare, 4);
+    CHECK(rare.remembered.back() == StickyEntry{kBob, 2, rare.wall});  // no further than it matters
+}
+
+TEST_CASE("sticky: keyed again is young again, and a full list takes nothing back from the store") {
+    Rig s(sticky_config());
+    const auto nth = [](unsigned i) { return to(("192.2.0." + std::to_string(i)).c_str()); };
+    for (unsigned i = 1; i <= 3; ++i) {
+        s.wall += 10;
+        key_once(s, i, nth(i));
+    }
+    s.wall += 10;
+    key_once(s, 4, nth(1));
+    s.keying.restore_sticky({kBob, 2, s.wall}, s.now);
+    s.drain();
+    REQUIRE(s.released.size() == 1);
+    CHECK(s.released[0] == kBob);
+    s.wall += 10;
+    key_once(s, 5, nth(4));
+    REQUIRE(s.released.size() == 2);
+    CHECK(s.released[1] == nth(2).destination);
+    CHECK(s.keying.sticky().size() == 3);
+}
+
+TEST_CASE("sticky: releasing one destination touches no other pair") {
+    Rig s(sticky_config());
+    s.keying.restore_sticky({kBob, 2, s.wall}, s.now);
+    s.keying.restore_sticky({kCarol, 2, s.wall}, s.now);
+    const Pair carol{kAlice, kCarol}, keyed{ip("192.1.0.70"), kBob};
+    for (const Pair& pair : {kPair, carol}) {
+        s.miss(pair);
+        s.dns(answer(Outcome::failed, {}, 0s));
+        REQUIRE(s.state(pair) == "deny");
+    }
+    auto c = s.child(9, false);
+    c.pair = keyed;
+    s.installed(c);
+    s.keying.sticky_clear(kBob, s.now);
+    s.drain();
+    CHECK(s.state(kPair) == "expired");
+    CHECK(s.state(carol) == "deny");
+    CHECK(s.state(keyed) == "keyed");
+}
