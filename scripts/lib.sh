@@ -25,12 +25,14 @@ as_root() {
 }
 
 # configure DIR [MESON OPTIONS]: meson setup, once; a directory that meson has
-# given up on half way is set up again.
+# given up on half way is set up again. Line tables, no full symbols (meson.build): for a
+# debugger, `meson configure DIR -Ddebug=true`.
 configure() {
     local dir=$1
     shift
     if [ -f "$dir/build.ninja" ]; then return; fi
-    meson setup --wipe "$dir" "$root" "$@" >/dev/null 2>&1 || meson setup "$dir" "$root" "$@"
+    meson setup --wipe "$dir" "$root" -Ddebug=false "$@" >/dev/null 2>&1 ||
+        meson setup "$dir" "$root" -Ddebug=false "$@"
 }
 # build_all DIR [MESON OPTIONS]: -k 0 shows all that is broken, not the first thing only.
 build_all() {
