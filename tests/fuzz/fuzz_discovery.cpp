@@ -29,8 +29,12 @@ struct Judge : Validator {
         const unsigned choice = in->u8();
         if (!in->ok()) return Judged{Verdict::secure, 60s, "", question.name};
         if (choice < 5)
-            return Judged{static_cast<Verdict>(choice % 4), 30s,   "as the script says",
-                          question.name,                    false, suspect(question)};
+            return Judged{static_cast<Verdict>(choice % 4),
+                          30s,
+                          "as the script says",
+                          question.name,
+                          false,
+                          suspect(question)};
         if (choice == 5) return Judged{std::nullopt, 0s, "no chain", "", false, suspect(question)};
         if (choice == 6) return std::vector{question};
         std::vector<Question> wanted;

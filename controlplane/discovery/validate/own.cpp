@@ -224,7 +224,8 @@ bool Answer::follow(bool check) {
     auto target = target_of(cname ? *cname : *dname);
     if (target && dname) target = name_.rebased(dname->owner, *target);
     if (!target) {
-        sum_.weaken(Verdict::bogus, fmt::format("{} has more than one CNAME or DNAME", name_.text()), question_);
+        sum_.weaken(Verdict::bogus, fmt::format("{} has more than one CNAME or DNAME", name_.text()),
+                    question_);
         return false;
     }
     if (cname) dname = dname_for(*cname, *target);
@@ -272,12 +273,9 @@ Validator::Step Answer::judge() {
     if (!bogus && sum_.unreachable)
         return Judged{std::nullopt, Duration::max(), std::move(sum_.why), {}, false, sum_.suspect};
     if (!bogus) sum_.suspect.reset();
-    return Judged{sum_.verdict,
-                  bogus ? Duration::max() : sum_.lifetime,
-                  std::move(sum_.why),
-                  name_.text(),
-                  sum_.no_such_name,
-                  sum_.suspect};
+    return Judged{sum_.verdict,        bogus ? Duration::max() : sum_.lifetime,
+                  std::move(sum_.why), name_.text(),
+                  sum_.no_such_name,   sum_.suspect};
 }
 
 class OwnValidator final : public Validator {
@@ -289,7 +287,7 @@ class OwnValidator final : public Validator {
         const auto name = Name::parse(question.name);
         const auto contents = read_contents(message);
         if (!name || !contents)
-            return Judged{std::nullopt, Duration::max(), "the answer cannot be read", question};
+            return Judged{std::nullopt, Duration::max(), "the answer cannot be read", {}, false, question};
         return Answer(chain_, question, *name, *contents, now).judge();
     }
     void learn(const Question& question, std::optional<ByteView> message, Time now) override {

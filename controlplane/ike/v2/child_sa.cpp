@@ -69,8 +69,7 @@ void ask_authorization(Turn& turn, Child& child) {
         return;
     }
     turn.core.emit(WantAuthorization{child.id, turn.sa.channel, child.peer_view(), turn.sa.peer,
-                                     turn.sa.remote.address, turn.sa.peer_key, turn.sa.verdict,
-                                     turn.sa.nat});
+                                     turn.sa.remote.address, turn.sa.peer_key, turn.sa.verdict, turn.sa.nat});
 }
 
 namespace child {

@@ -185,7 +185,7 @@ class Core {
     ChildId last_child_ = 0;
     TokenBucket notices_{64, 100ms};
     TokenBucket security_notices_{64, 100ms};  // of their own: noise must not hide them
-    std::shared_ptr<Core*> alive_;  // jobs in the pool hold it weakly
+    std::shared_ptr<Core*> alive_;             // jobs in the pool hold it weakly
 };
 
 }  // namespace oegate::ike::v2

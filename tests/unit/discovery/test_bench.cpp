@@ -21,7 +21,7 @@ struct Judge : Validator {
     Step judge(const Question& question, ByteView, Time) override {
         CHECK_FALSE(inside);
         judged.push_back(question.name);
-        return Judged{Verdict::secure, 90s, "", {}};
+        return Judged{Verdict::secure, 90s, "", question.name};
     }
     void learn(const Question&, std::optional<ByteView>, Time) override { CHECK_FALSE(inside); }
     void forget(const Question&) override { CHECK_FALSE(inside); }

@@ -152,26 +152,6 @@ ROW_TEST("row r.delegated") {
     CHECK_FALSE(named.authorizations.back().allowed);
 }
 
-TEST_CASE("an authorization that was forgotten authorizes nothing") {
-    Rig r;
-    r.config.limits.pending_total = 1;
-    for (const ike::ChildId id : {40, 41}) {
-        auto w = r.offer(kSgB);
-        w.child = id;
-        r.ask(w);
-    }
-    REQUIRE(r.authorizations.size() == 2);
-    auto c = r.child(40, false);
-    c.pair = {kAlice, kSgB};
-    r.installed(c);
-    REQUIRE(r.deletes.size() == 1);
-    CHECK(r.state(c.pair) == "none");
-    c.child = 41;
-    r.installed(c);
-    CHECK(r.deletes.size() == 1);
-    CHECK(r.state(c.pair) == "keyed");
-}
-
 ROW_TEST("row r.undelegated") {
     auto other_key = gateway(kSgB, 10);
     other_key.keys = {key(2)};
