@@ -87,6 +87,9 @@ void Keying::Impl::settle_rivals(Connection& c, Child& added, Story reason, Time
     c.rekeying = false;
     // Crossed, or has the peer begun a new life and knows nothing of the winner?
     winner.probe_at = now + config.timers.gateway;
+    // Its creator may have given it up before it was answered, and so not know of it: then we
+    // close it, or its inbound SA would stay until it expires.
+    if (!loser.close) loser.probe_at = winner.probe_at;
     if (c.current == winner.info.child) {
         sweep(c);
     } else if (winner.info.initiator) {

@@ -59,6 +59,10 @@ void Keying::Impl::start_configured(Connection& c, Time now) {
 
 void Keying::Impl::ask_key(Connection& c) {
     if (c.candidate() == nullptr) return;
+    if (c.requerying) {  // a late exchange's walk, while DNS is asked anew who the gateways are
+        c.late_at = kNever;
+        return;
+    }
     c.asking_key = true;
     actions.push_back(LookUpKeys{c.id, c.candidate()->id, c.pair.source, c.reauth});
 }

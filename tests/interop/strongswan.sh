@@ -44,6 +44,17 @@ expect_ok "oegate deletes" gate sg-a tunnel delete 192.1.0.65 192.3.0.68
 wait_for 10 no_child || true
 expect "children at strongSwan after oegate's delete" 0 "$(children)"
 
+# The first child, too, with a Diffie-Hellman of its own, after an IKE_AUTH without one (RFC 6023).
+auths() { grep -c "parsed IKE_AUTH response 1 .* AUTH \]" "$out/sg-d/charon.log" || true; }
+before=$(auths)
+guest 20 "sed -i 's/mobike = no/mobike = no\n  childless = force/' /run/swan/swanctl.conf && swanctl --load-conns --uri unix:///run/swan/vici"
+expect_ok "strongSwan initiates without a child" swan --initiate --child dave-alice --timeout 15
+expect "IKE_AUTH answers without a child" $((before + 1)) "$(auths)"
+expect "Dave's pings to Alice answered" "1 2 3" "$(from_dave 3)"
+expect "Alice's pings to Dave answered" "1 2 3" "$(ping_from alice 192.3.0.68 3)"
+expect_ok "deleted" swan --terminate --ike oegate --timeout 10
+wait_for 10 no_tunnel || true
+
 # Other suites, with 64-bit sequence numbers: what strongSwan wants, of what oegate offers.
 wants() {
     guest 20 "sed -i 's/esp_proposals = .*/esp_proposals = $1/' /run/swan/swanctl.conf && swanctl --load-conns --uri unix:///run/swan/vici"

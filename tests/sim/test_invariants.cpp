@@ -92,7 +92,7 @@ TEST_CASE("the invariants bite: two outbound SAs for one pair") {
 TEST_CASE("the invariants bite: rivals that never settle") {
     bites(Fault::keep_inbound, Invariant::settled, [](Broken& w) {
         for (unsigned i = 0; i < 2; ++i) {
-            w.config(i).ike.child_lifetime = 4000s;  // or they would expire; part of the bound
+            w.config(i).ike.child_lifetime = 4000s;  // or they would expire
             w.config(i).timers.old_inbound = 5s;
         }
         w.start();
@@ -101,10 +101,8 @@ TEST_CASE("the invariants bite: rivals that never settle") {
             w.gateway(0).tunnel_rekey(kPair, w.clock.now());
             w.talk(2s);
         }
-        for (int i = 0; i < 45; ++i) {  // beyond the bound
-            w.run(90s);
-            w.talk(10s);
-        }
+        w.run(60s);  // beyond the bound
+        w.talk(10s);
     });
 }
 

@@ -229,6 +229,33 @@ TEST_CASE("a delete from either side closes both; the next datagram keys anew") 
     }
 }
 
+TEST_CASE("an SA pair that one end has lost is keyed anew at once: the sender is told (INVALID_SPI)") {
+    for (unsigned loser = 0; loser < 2; ++loser) {
+        Story s;
+        s.start();
+        s.send(0, kPair);
+        s.run(15s);
+        REQUIRE(s.agreed(kPair));
+        s.worker(loser).lose_inbound();
+        const unsigned sender = 1 - loser;
+        const Pair pair = sender == 0 ? kPair : kPair.reversed();
+        const std::uint64_t lost = s.send(sender, pair);
+        s.run(1s);
+        const std::uint64_t first = s.send(sender, pair);
+        s.run(3s);
+        CHECK_FALSE(s.was_delivered(lost));
+        bool encrypted = false;
+        CHECK(s.was_delivered(first, &encrypted));
+        CHECK(encrypted);
+        CHECK(s.agreed(kPair));
+        CHECK(s.counted(loser, "ike unknown ESP SPIs told") == 1);
+        CHECK(s.counted(sender, "ike SA pairs that the peer lost") == 1);
+        CHECK(s.counted(sender, "row k.delete") == 1);
+        s.run(5min);  // idle
+        for (unsigned i = 0; i < 2; ++i) CHECK(s.worker(i).num_sas() == 0);
+    }
+}
+
 TEST_CASE("a rekey loses nothing") {
     Story s;
     s.config(0).ike.child_lifetime = s.config(1).ike.child_lifetime = 40s;

@@ -8,9 +8,9 @@ namespace {
 
 /// A hold is at most the hold timer, and what a ring and a busy control add to it.
 constexpr Duration kHoldSlack = 5s;
-/// Rivals settle when the loser's delete is through, or its channel is found dead, and its
-/// inbound SA has outstayed; one that only one end knows, at its expiry at the latest.
-constexpr Duration kSettleSlack = 15s;
+/// Rivals settle when the loser's delete is through, or its channel is found dead (32 s of
+/// retransmissions, after a probe), and its inbound SA has outstayed. Never by expiry alone.
+constexpr Duration kSettleSlack = 45s;
 
 std::uint64_t age(Time since, Time now) {
     return since == kNever ? kNeverUsed : static_cast<std::uint64_t>((now - since).count());
@@ -19,7 +19,8 @@ std::uint64_t age(Time since, Time now) {
 /// What a permissive pair may be denied for though DNS is honest.
 bool denies_permissive(std::uint16_t reason) {
     const auto story = static_cast<keying::Story>(reason);
-    return story == keying::Story::p_malformed || story == keying::Story::p_bogus;
+    return story == keying::Story::p_malformed || story == keying::Story::p_bogus ||
+           story == keying::Story::p_no_key;  // whose chain was bogus
 }
 
 bool permits_clear(ClassKind kind) {
@@ -358,8 +359,7 @@ void WorkerModel::check(Time now, bool commands_under_way, Time calm_since) {
     }
     if (changed_) count_sas(commands_under_way, now);
     for (const auto& [with, since] : rivals_)
-        if (now - std::max(since, calm_since) >
-            config_.timers.old_inbound + config_.ike.child_lifetime + kSettleSlack)
+        if (now - std::max(since, calm_since) > config_.timers.old_inbound + kSettleSlack)
             violate(Invariant::settled, "several inbound SAs with " + with.second.text() + " for " +
                                             with.first.text() + " for too long");
 }

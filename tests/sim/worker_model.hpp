@@ -50,6 +50,8 @@ class WorkerModel {
     void check(Time now, bool commands_under_way, Time calm_since);
     /// DNS has been bogus, or a record broken: a permissive pair may be denied.
     void may_deny_permissive() { may_deny_ = true; }
+    /// Its memory of inbound SAs is gone, and control does not know.
+    void lose_inbound() { in_.clear(), changed_ = true; }
     /// Orderly shutdown: what is held then has nowhere to go.
     void closing() { closing_ = true; }
 

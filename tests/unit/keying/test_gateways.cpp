@@ -139,6 +139,9 @@ ROW_TEST("row s.both") {
     o.pass(5s);
     REQUIRE(o.checks.size() == 1);  // crossed, or a new life of the peer?
     CHECK(o.checks[0].child == 1);
+    REQUIRE(o.deletes.size() == 1);  // it has not: it may never have heard that it is made
+    CHECK(o.deletes[0].child == 9);
+    CHECK(o.policies.back().child == 1);
 
     Rig q;  // the peer's exchange wins, but comes to nothing: ours is good enough
     q.seek();

@@ -31,6 +31,22 @@ ROW_TEST("row l.stale: a clear-text pair keeps its policy while DNS is asked aga
     CHECK(r.lookups[1].fresh);
 }
 
+ROW_TEST("row l.stale: while DNS is asked again a late exchange asks it nothing") {
+    r.miss();
+    r.dns(answer(Outcome::usable, {gateway(kSgB, 10), gateway(kSgC, 20, false)}, 35s));
+    r.pass(30s);
+    REQUIRE(r.state() == "clear-text");  // g.hold-limit, and the exchange goes on
+    r.pass(r.lifespan());
+    r.used(true);
+    REQUIRE(r.state() == "expiring-clear");
+    REQUIRE(r.lookups.size() == 2);
+    r.fails(ike::Failure::silence);  // on to the next gateway, whose key is elsewhere
+    CHECK(r.key_lookups.empty());
+    r.dns(answer(Outcome::none, {}, 10min));
+    CHECK(r.state() == "clear-text");
+    CHECK(r.lifespan() == 10min);
+}
+
 ROW_TEST("row l.same: a keyed pair goes on with a new lifetime of the answer") {
     r.key_pair(30s);
     r.go_stale();
