@@ -75,22 +75,30 @@ std::optional<Verdict> verdict_of(const std::string& text) {
     return std::nullopt;
 }
 
+/// From 1970 to the year 9999: arithmetic on it cannot overflow.
+bool is_time(std::int64_t seconds) {
+    return seconds >= 0 && seconds <= 253'402'300'799;
+}
+
 std::optional<PeerRecord> peer_at(sqlite3_stmt* row) {
     const auto own = identity_of(text_at(row, 0));
     const auto peer = identity_of(text_at(row, 1));
     const auto local = Address::parse(text_at(row, 2));
     const auto remote = Address::parse(text_at(row, 3));
     const auto verdict = verdict_of(text_at(row, 4));
-    if (!own || !peer || !local || !remote || !verdict || local->family() != remote->family())
+    const std::int64_t since = sqlite3_column_int64(row, 5);
+    if (!own || !peer || !local || !remote || !verdict || local->family() != remote->family() ||
+        !is_time(since))
         return std::nullopt;
-    return PeerRecord{*own, *peer, *local, *remote, *verdict, sqlite3_column_int64(row, 5)};
+    return PeerRecord{*own, *peer, *local, *remote, *verdict, since};
 }
 
 std::optional<StickyRecord> sticky_at(sqlite3_stmt* row) {
     const auto destination = Address::parse(text_at(row, 0));
     const std::int64_t times = sqlite3_column_int64(row, 1);
-    if (!destination || times < 0 || times > UINT32_MAX) return std::nullopt;
-    return StickyRecord{*destination, static_cast<std::uint32_t>(times), sqlite3_column_int64(row, 2)};
+    const std::int64_t last = sqlite3_column_int64(row, 2);
+    if (!destination || times < 0 || times > UINT32_MAX || !is_time(last)) return std::nullopt;
+    return StickyRecord{*destination, static_cast<std::uint32_t>(times), last};
 }
 
 struct Bind {
@@ -156,6 +164,7 @@ Result<std::unique_ptr<File>, Error> File::open(const std::string& path) {
     if (made < 0)
         return fail(Error{Error::Kind::unusable, fmt::format("{}: {}", path, std::strerror(errno))});
     const bool foreign = !looks_ours(made);
+    if (!foreign) ::fchmod(made, 0600);  // whoever copied it back: its log gets the same mode
     ::close(made);
     if (foreign) return fail(Error{Error::Kind::damaged, path + ": is not a file of oegate's"});
     if (sqlite3_open_v2(path.c_str(), &file->db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr) !=

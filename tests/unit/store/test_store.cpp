@@ -256,3 +256,31 @@ TEST_CASE("the writer keeps the last word of each record, and writes all before 
     CHECK(opened.contents.peers.size() == 1000);
     for (const PeerRecord& record : opened.contents.peers) CHECK(record.since == 4);
 }
+
+TEST_CASE("times that no calendar has are left out, whoever wrote them") {
+    Directory dir;
+    PeerRecord never = peer(1), ancient = peer(2);
+    never.since = INT64_MAX;
+    ancient.since = INT64_MIN;
+    write(dir.file(), {PutPeer{never}, PutPeer{ancient}, PutPeer{peer(3)},
+                       PutSticky{{ip("2001:db8::66"), 3, INT64_MIN}}});
+    const Opened opened = store::open(dir.path, 1);
+    CHECK(opened.contents.peers == std::vector<PeerRecord>{peer(3)});
+    CHECK(opened.contents.sticky.empty());
+    REQUIRE(opened.remarks.size() == 1);
+    CHECK(opened.remarks[0].find("3 rows") != std::string::npos);
+}
+
+TEST_CASE("a file that others may read is theirs no more when it is opened") {
+    Directory dir;
+    write(dir.file(), {PutPeer{peer(1)}});
+    REQUIRE(::chmod(dir.file().c_str(), 0644) == 0);
+    Opened opened = store::open(dir.path, 1);
+    REQUIRE(opened.file);
+    REQUIRE(opened.file->write(std::vector<Action>{PutPeer{peer(2)}}));
+    for (const char* part : {"", "-wal"}) {
+        struct stat info {};
+        REQUIRE(::stat((dir.file() + part).c_str(), &info) == 0);
+        CHECK((info.st_mode & 0777) == 0600);
+    }
+}
