@@ -17,14 +17,17 @@ bool is_rsa(std::uint8_t algorithm) {
     return algorithm == 5 || algorithm == 7 || algorithm == 8 || algorithm == 10;
 }
 
-/// RFC 3110 §2: bits of the modulus; 0 when there is none.
+/// Longer exponents only make verification slow, forty times with one as long as the modulus.
+constexpr std::size_t kMaxExponentLen = 8;
+
+/// RFC 3110 §2: bits of the modulus; 0 when there is none, or the key is too dear.
 std::size_t rsa_bits(ByteView key) {
     Reader in(key);
     std::size_t exponent_len = in.u8();
     if (exponent_len == 0) exponent_len = in.u16();
     in.skip(exponent_len);
     ByteView modulus = in.rest();
-    if (!in.ok()) return 0;
+    if (!in.ok() || exponent_len > kMaxExponentLen) return 0;
     while (!modulus.empty() && modulus[0] == 0) modulus = modulus.subspan(1);
     return modulus.size() * 8;
 }
