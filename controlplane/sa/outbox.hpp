@@ -33,7 +33,9 @@ class Outbox {
     std::uint64_t post(unsigned worker, Command command) {
         command.sequence = ++sent_.at(worker);
         queue_.push_back({worker, command});
-        return command.sequence;
+        const std::uint64_t sequence = command.sequence;
+        zeroise({reinterpret_cast<std::uint8_t*>(&command), sizeof command});
+        return sequence;
     }
     /// The caller's copy may hold a key: it is wiped by whoever copied it to a ring.
     std::optional<WorkerCommand> next() {
