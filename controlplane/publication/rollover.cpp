@@ -113,10 +113,38 @@ void look(Notes& notes, const std::vector<Surveyed>& surveyed, std::int64_t now)
         }
 }
 
+namespace {
+
+/// Authorities that left the NS set before they carried the new key. Who still has the old
+/// NS set asks them, and so learns the old records anew: its TTL is not ours to know.
+void add_departed(const Notes& notes, const std::vector<Surveyed>& surveyed, Outlook& out) {
+    for (const Surveyed& s : surveyed) {
+        if (!s.trouble.empty()) continue;
+        for (const auto& [where, seen] : notes.seen) {
+            const auto& [owner, server] = where;
+            if (owner != s.claim.owner || seen.carries_since != 0) continue;
+            const auto is_it = [&](const Sight& sight) { return sight.server == server; };
+            if (std::any_of(s.authorities.begin(), s.authorities.end(), is_it)) continue;
+            const auto address = Address::parse(server);
+            const auto holds = [&](const Prefix& prefix) { return address && prefix.contains(*address); };
+            if (std::any_of(s.ignored.begin(), s.ignored.end(), holds)) continue;
+            out.missing.push_back(
+                {s.claim.label, server,
+                 "is no authority any more and did not carry the new key; caches may ask it until "
+                 "the former NS records have expired: then --ignore-authority " +
+                     server});
+        }
+    }
+}
+
+}  // namespace
+
 Outlook to_activate(const Notes& notes, const std::vector<Surveyed>& surveyed) {
-    return outlook(
+    Outlook out = outlook(
         notes, surveyed, [&](const Sight& sight) { return carries(sight.contents, notes.new_key); },
         [](const Seen& seen) { return seen.carries_since; }, "does not carry the new key");
+    add_departed(notes, surveyed, out);
+    return out;
 }
 
 Outlook to_retire(const Notes& notes, const std::vector<Surveyed>& surveyed) {

@@ -99,6 +99,7 @@ class Survey {
             Surveyed& s = out_.emplace_back();
             s.claim = claim;
             s.owner = claim.owner;
+            s.ignored = settings_.ignored;
         }
         if (!choose_resolver()) return std::move(out_);
         find_zones();

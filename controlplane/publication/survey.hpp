@@ -26,7 +26,8 @@ struct Surveyed {
     std::string zone;     // final dot; empty: not found
     std::string trouble;  // why its authorities are not known
     std::vector<Sight> authorities;
-    Sight world;  // through the resolver
+    Sight world;                  // through the resolver
+    std::vector<Prefix> ignored;  // as the settings say
 };
 
 struct SurveySettings {
