@@ -85,7 +85,7 @@ class Grammar {
         } catch (const CLI::Success& success) {  // --help, --version
             return app_.exit(success);
         } catch (const CLI::ParseError& error) {
-            print(stderr, std::string("oegate: ") + error.what() + "\nRun oegate --help for the commands.\n");
+            print(stderr, std::string("oegate: ") + error.what() + "\n" + usage_of(argc, argv));
             return exit_status(Status::usage);
         }
         if (run_) return exit_status(run_());
@@ -99,6 +99,28 @@ class Grammar {
     }
 
   private:
+    /// What the command that was begun expects, or which there are.
+    std::string usage_of(int argc, char** argv) {
+        std::string begun;
+        for (int i = 1; i < argc; ++i) {
+            const std::string word = argv[i];
+            if (word == "--socket" || word == "--timeout") ++i;  // their value
+            if (word.starts_with('-')) continue;
+            begun += (begun.empty() ? "" : " ") + word;
+            if (const manage::Verb* verb = manage::find_verb(begun); verb != nullptr && verb->plain)
+                return "usage: oegate " + begun + (verb->arguments.empty() ? "" : " ") +
+                       std::string(verb->arguments) + "\n";
+        }
+        const CLI::App* within = &app_;
+        for (const auto& [name, app] : groups_)
+            if (begun == name || begun.starts_with(name + " ")) within = app;
+        std::string known;
+        for (const CLI::App* command : within->get_subcommands({}))
+            known += (known.empty() ? "" : ", ") + command->get_name();
+        if (known.empty() || within == &app_) return "Run oegate --help for the commands.\n";
+        return "expected one of: " + known + "\n";
+    }
+
     /// "show" of "show flows", made at its first verb.
     CLI::App* group(const std::string& name) {
         static const std::map<std::string, std::string> kHelp{{"show", "What is going on"},

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,6 +78,8 @@ class FakeDaemon {
         path.copy(address.sun_path, sizeof address.sun_path - 1);
         REQUIRE(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
         REQUIRE(listen(fd_, 4) == 0);
+        const timeval patience{20, 0};  // a program that never comes must not stop the test
+        REQUIRE(setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
         thread_ = std::thread([this] { serve(); });
     }
     ~FakeDaemon() {

@@ -165,6 +165,16 @@ TEST_CASE("what a hand may mistype: exit 2, nothing on standard output, and what
         CHECK_FALSE(contains(outcome.err, "terminate"));
     }
     CHECK_FALSE(std::ifstream(d.file("k")).good());
+    const auto said = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"--socket", d.file("nobody")});
+        return oegate(d, arguments).err;
+    };
+    CHECK(contains(said({"explain", "192.1.0.65"}), "usage: oegate explain SRC DST [PROTO [PORT]]\n"));
+    CHECK(contains(said({"show", "status", "now"}), "usage: oegate show status\n"));
+    CHECK(contains(said({"flow", "clear", "192.1.0.65"}), "usage: oegate flow clear SRC DST\n"));
+    CHECK(contains(said({"show", "everything"}), "expected one of: status, flows, tunnels, ike"));
+    CHECK(contains(said({"key", "rollover", "now"}), "expected one of: "));
+    CHECK(contains(said({"shwo", "status"}), "Run oegate --help for the commands.\n"));
 }
 
 TEST_CASE("trace: asks until the daemon says that it ended") {
