@@ -34,7 +34,11 @@ pings() { at alice xargs -P 50 -L 1 sh -c "ping -n -I \$0 -s $1 -c $2 -i 0.3 -W 
 in_clear() { tcpdump -n -r "$lab/capture/internet.pcap" 2>/dev/null | sed -n 's/.* IP6\? \(.*\) > \(.*\): .*echo request.*length 208$/\1 \2/p'; }
 { pairs $alice4 $bob4; pairs $alice6 $bob6; } >"$out/pairs"
 pings 56 4 <"$out/pairs" >/dev/null  # keying settles first
-pings 200 2 <"$out/pairs" >"$out/answered"; sleep 1.5; in_clear >"$out/clear"
+pings 200 2 <"$out/pairs" >"$out/answered"
+at carol ping -n -c 1 -W 5 -s 201 192.1.0.65 >/dev/null || true  # the last of all, in the clear: what came before it is in the file
+captured() { tcpdump -n -r "$lab/capture/internet.pcap" 2>/dev/null | grep -q 'echo request.*length 209$'; }
+wait_for 10 captured
+in_clear >"$out/clear"
 while read -r pair; do grep -qxF "$pair" "$out/answered" || { echo nothing; continue; }
     grep -qxF "$pair" "$out/clear" && echo clear || echo encrypted; done <"$out/pairs" | xargs -n 5 >"$out/rows"
 for row in 1 2 3 4 5 6 7 8 9 10; do line=$(sed -n "$(((row - 1) % 5 + 1))p" <<<"$expected" | xargs)

@@ -2,7 +2,7 @@
 # authority and at the other, refused until caches have forgotten, activated, retired.
 # Bob's zone has two authorities; the second one lags. What is published is what
 # `oegate key rollover` prints.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2086
 . "$root/tests/smoke/lab.sh"
 
 config=$lab/sg-b/oegate.yaml key=$lab/keys/sg-b.pem
@@ -32,9 +32,9 @@ reread() { kill -HUP "$(cat "$1")"; }
 serial_at() { at dns dig +short +time=1 +tries=1 "@$1" 0.2.192.in-addr.arpa. SOA | cut -d' ' -f3; }
 serial_is() { [ "$(serial_at "$1")" = "$2" ]; }
 serial_made() { awk '$1 == "0.2.192.in-addr.arpa." && /SOA/ { print $7; exit }' "$lab/dns/0.2.192.in-addr.arpa.zone"; }
-# Serials are seconds: the next one must be later.
-later() { [ "$(date +%s)" -gt "$(serial_made)" ]; }
-publish_first() { wait_for 5 later; respec "$1"; reread "$lab/nsd.pid"; wait_for 10 serial_is 10.53.0.1 "$(serial_made)"; }
+# Serials are seconds.
+serial_is_past() { [ "$(date +%s)" -gt "$(serial_made)" ]; }
+publish_first() { wait_for 3 serial_is_past; respec "$1"; reread "$lab/nsd.pid"; wait_for 10 serial_is 10.53.0.1 "$(serial_made)"; }
 publish_second() { cp "$lab"/dns/*.zone* "$lab/dns2/"; reread "$lab/nsd2.pid"; wait_for 10 serial_is 10.53.0.3 "$(serial_made)"; }
 records() { jq -r '.records[]' "$out/rollover.json"; }
 
@@ -55,8 +55,9 @@ wait_for 10 serial_is 10.53.0.3 "$(serial_made)"
 expect "before: what the world sees" 0 "$(status_of verify)"
 cat "$out/verify"
 
-ip netns exec oe-alice ping -n -i 0.1 -W 5 192.2.0.66 >"$out/ping" 2>&1 & pinger=$!
-wait_for 10 grep -q 'icmp_seq=5 ' "$out/ping"
+ip netns exec oe-alice ping -n -i 0.1 -W 5 192.2.0.66 >"$out/ping4" 2>&1 & pinger4=$!
+ip netns exec oe-alice ping -n -i 0.1 -W 5 2001:db8:b::66 >"$out/ping6" 2>&1 & pinger6=$!
+for n in 4 6; do wait_for 10 grep -q 'icmp_seq=5 ' "$out/ping$n"; done
 old=$(openssl pkey -in "$key" -pubout 2>/dev/null)
 
 expect "start" "0 start.new" "$(status_of rollover start --bits 2048 --ttl 5) $(row)"
@@ -85,14 +86,18 @@ wait_for 20 retired || true
 expect "retired" "retire.now retired" "$(row) $(jq -r .state "$out/rollover.json")"
 expect "the old key's file" gone "$([ -e "$key.old" ] || echo gone)"
 
-kill -INT $pinger
-wait $pinger || true
-tail -3 "$out/ping"
-expect "pings lost" "0%" "$(sed -n 's/.* \([0-9.]*%\) packet loss.*/\1/p' "$out/ping")"
+kill -INT $pinger4 $pinger6
+wait $pinger4 $pinger6 || true
+for n in 4 6; do
+    tail -3 "$out/ping$n"
+    expect "pings lost, IPv$n" "0%" "$(sed -n 's/.* \([0-9.]*%\) packet loss.*/\1/p' "$out/ping$n")"
+done
 
 # Only the new key is in DNS now: whoever comes anew is authenticated by it.
 "$root/scripts/lab" restart sg-a >/dev/null
-expect "a stranger keys by the new key" "1 2 3" "$(ping_from alice 192.2.0.66 3)"
-expect "state of the flow" encrypt "$(flow sg-a 192.1.0.65 192.2.0.66 state)"
+for hosts in "192.1.0.65 192.2.0.66" "2001:db8:a::65 2001:db8:b::66"; do
+    expect "a stranger keys ${hosts#* } by the new key" "1 2 3" "$(ping_from alice "${hosts#* }" 3)"
+    expect "state of the flow" encrypt "$(flow sg-a $hosts state)"
+done
 expect "after: what the world sees" 0 "$(status_of verify)"
 expect "no private key was printed" 0 "$(cat "$out"/rollover.* "$out/verify" | grep -c PRIVATE)"

@@ -1,11 +1,14 @@
-# Carol's other address is in an oe-paranoid class: without a gateway she is refused
+# Carol's other addresses are in an oe-paranoid class: without a gateway she is refused
 #
-#   alice ── sg-a ─ ✕  Internet ──── carol 192.1.1.68
-# shellcheck shell=bash
+#   alice ── sg-a ─ ✕  Internet ──── carol 192.1.1.68, 2001:db8:1::68
+# shellcheck shell=bash disable=SC2154
 . "$root/tests/smoke/lab.sh"
 
-expect "icmp_seq answered" "" "$(ping_from alice 192.1.1.68 3 -W 1)"
-expect "state of the flow" deny "$(flow sg-a 192.1.0.65 192.1.1.68 state)"
-expect "reason" p.none "$(flow sg-a 192.1.0.65 192.1.1.68 reason)"
-expect "class" oe-paranoid "$(gate sg-a --json explain 192.1.0.65 192.1.1.68 | jq -r .class)"
-show gate sg-a explain 192.1.0.65 192.1.1.68
+while read -r alice carol; do
+    expect "$carol answered" "" "$(ping_from alice "$carol" 3 -W 1)"
+    expect "state and reason of the flow" "deny p.none" "$(flow sg-a "$alice" "$carol" state) $(flow sg-a "$alice" "$carol" reason)"
+    expect "class" oe-paranoid "$(gate sg-a --json explain "$alice" "$carol" | jq -r .class)"
+    expect "datagrams to her on the wire" 0 "$(tcpdump -nr "$lab/capture/internet.pcap" "host $alice and host $carol" 2>/dev/null | wc -l)"
+    show gate sg-a explain "$alice" "$carol"
+done <<<"192.1.0.65 192.1.1.68
+2001:db8:a::65 2001:db8:1::68"
