@@ -304,11 +304,10 @@ void Daemon::look_for_stalls(Time now) {
 void Daemon::write_log(const gateway::LogRecord& record) {
     manage::Fields fields;
     for (const auto& [key, value] : record.fields) fields.push_back({key, value});
-    // Two sites, so that a flood of the one does not suppress the other.
-    if (record.security)
-        parts_.log.write(record.level, "security", record.text, fields);
-    else
-        parts_.log.write(record.level, "control", record.text, fields);
+    // Each kind has a rate of its own, so that a flood of the one does not suppress the other.
+    const char* const subsystem = record.security ? "security" : "control";
+    parts_.log.write(record.level, subsystem, record.text, fields,
+                     fmt::format("{} {} {}", subsystem, manage::to_text(record.level), record.kind));
 }
 
 void Daemon::write_key_log(const std::string& line) {

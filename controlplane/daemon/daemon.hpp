@@ -119,6 +119,7 @@ class Daemon final : private bridge::Inbox, private manage::Provider {
     store::Opened stored_;                   // before the gateway, which begins with it
     std::unique_ptr<store::Writer> writer_;  // none: nothing is kept, stored_.alarm says why
     route::RouteList routes_;
+    std::uint64_t routes_refused_ = 0;
     bridge::Bridge bridge_;
     gateway::Gateway gateway_;
     route::Neighbours neighbours_;

@@ -1,8 +1,12 @@
 // What `show`, `explain` and the operator's orders get from the daemon.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "daemon/daemon.hpp"
 #include "ike/crypto/rsa.hpp"
+#include "manage/dataplane_limits.hpp"
 
 namespace oegate::daemon {
 
@@ -68,11 +72,24 @@ std::vector<gateway::CounterView> Daemon::counters() const {
 
 std::vector<gateway::LimitView> Daemon::limits() const {
     std::vector<gateway::LimitView> all = gateway_.limits();
-    for (const MemoryStatus& m : parts_.observer.memory())
-        all.push_back({m.worker < 0 ? m.what : fmt::format("{} of worker {}", m.what, m.worker), m.used,
-                       m.bound, std::nullopt, "dropped, or something idle gives way (show drops)"});
-    all.push_back({"readers of monitor", monitor_.num_readers(), manage::Monitor::kMaxReaders, std::nullopt,
-                   "refused; lines lost by slow ones: " + std::to_string(monitor_.num_lost())});
+    manage::DataplaneFacts facts{parts_.observer.interfaces(), parts_.observer.workers(),
+                                 parts_.observer.memory()};
+    facts.routes = routes_.size();
+    facts.routes_refused = routes_refused_;
+    facts.neighbours = neighbours_.size();
+    facts.neighbours_refused = neighbours_.num_full();
+    facts.sa_pairs_refused = gateway_.status().sa_pairs_refused;
+    std::ranges::move(manage::dataplane_limits(parts_.config, facts), std::back_inserter(all));
+    all.push_back({"neighbours asked for", std::nullopt, route::NeighbourSettings{}.max_unresolved,
+                   neighbours_.num_put_off(), "asked for when the worker wishes again"});
+    all.push_back({"clients of the management socket", server_ ? server_->num_clients() : 0,
+                   manage::Server::kMaxClients, server_ ? server_->num_refused() : 0, "refused"});
+    all.push_back({"readers of monitor", monitor_.num_readers(), manage::Monitor::kMaxReaders,
+                   monitor_.num_refused(), "refused"});
+    all.push_back({"lines that wait for a reader of monitor", std::nullopt, manage::Monitor::kMaxLines,
+                   monitor_.num_lost(), "lost; the next line says how many"});
+    all.push_back({"log lines of one kind a second", std::nullopt, manage::Log::kPerSecond,
+                   parts_.log.num_suppressed(), "cut; the next line says how many (suppressed=)"});
     return all;
 }
 
@@ -97,8 +114,10 @@ manage::ActionResult Daemon::add_route(const Prefix& prefix, const Address& via)
     using Outcome = manage::ActionResult::Outcome;
     const auto route = routes_.make(prefix, via);
     if (!route) return {Outcome::failed, std::string(to_text(route.error()))};
-    if (!parts_.tables.add_route(*route))
+    if (!parts_.tables.add_route(*route)) {
+        ++routes_refused_;
         return {Outcome::failed, "the route table has no room; raise dataplane.routes"};
+    }
     routes_.put(*route);
     neighbours_.know_gateway(via);
     return {Outcome::done, "added " + prefix.text() + " via " + via.text()};

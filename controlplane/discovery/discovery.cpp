@@ -103,6 +103,7 @@ class Discovery::Impl {
     void on_judged(const Judgement& judgement, Time now);
     void on_timer(Time now);
     Time next_deadline() const;
+    Load load() const;
 
     config::Dns config_;
     Surroundings surroundings_;
@@ -175,6 +176,20 @@ LookupId Discovery::Impl::look_up(Owner owner, const std::string& name, Time now
     advance(id, now);
     pump(now);
     return id;
+}
+
+Load Discovery::Impl::load() const {
+    const Places& places = outlet_.places;
+    Load load{lookups_.size(),
+              places.taken(),
+              places.waiting(),
+              config_.max_waiting * kQuestionsPerLookup,
+              places.num_sources(),
+              questions_.num_to_judge(),
+              cache_.size(),
+              0};
+    for (const auto& [source, open] : by_source_) load.most = std::max(load.most, open);
+    return load;
 }
 
 /// Concludes it, or asks what it wants to know next.
@@ -367,9 +382,7 @@ const Counters& Discovery::counters() const {
 }
 
 Load Discovery::load() const {
-    const Places& places = impl_->outlet_.places;
-    return {impl_->lookups_.size(),           places.taken(),      places.waiting(), places.num_sources(),
-            impl_->questions_.num_to_judge(), impl_->cache_.size()};
+    return impl_->load();
 }
 
 }  // namespace oegate::discovery

@@ -100,6 +100,7 @@ struct Counters {
     std::uint64_t over_share = 0;  // look-ups beyond what one source may have under way
     std::uint64_t forged = 0;      // bogus from one resolver, good from another
     std::uint64_t evicted = 0;     // cached answers that made room before they were stale
+    std::uint64_t queued = 0;      // questions that had to wait for a place
     auto operator<=>(const Counters&) const = default;
 };
 
@@ -107,10 +108,12 @@ struct Counters {
 struct Load {
     std::size_t lookups = 0;  // open
     std::size_t in_flight = 0;
-    std::size_t waiting = 0;   // questions
+    std::size_t waiting = 0;  // questions
+    std::size_t max_waiting = 0;
     std::size_t sources = 0;   // hosts and peers that hold or wait
     std::size_t to_judge = 0;  // answers that wait for their signatures to be verified
     std::size_t cached = 0;
+    std::size_t most = 0;  // look-ups of the source that has most
 };
 
 class Discovery {

@@ -30,6 +30,7 @@ Questions::AskedAt Questions::open(const Question& question, const Address& sour
 
 void Questions::queue(AskedAt at, const Address& source) {
     if (!at->second.lines.insert(source).second) return;
+    ++outlet_.counters.queued;
     const auto loser = outlet_.places.wait(source, at->first);
     if (!loser) return;
     const auto lost = asked_.find(loser->question);

@@ -60,7 +60,7 @@ void Gateway::Impl::carry(ike::InitiateFailed& e, Time now) {
     keying.on_initiate_failed(e, now);
 }
 void Gateway::Impl::carry(ike::RekeyFailed& e, Time now) {
-    log(config::LogLevel::warning, false, "rekey failed: " + e.detail);
+    log(config::LogLevel::warning, false, "rekey failed: " + e.detail, {}, "rekey");
     keying.on_rekey_failed(e.child, now);
 }
 
@@ -70,11 +70,11 @@ void Gateway::Impl::carry(ike::IkeRekeyed& e, Time now) {
 
 void Gateway::Impl::carry(ike::Notice& e, Time) {
     using Level = ike::Notice::Level;
-    const bool security = e.level == Level::security;
+    const std::string peer = e.remote.address.text();
     log(e.level == Level::info     ? config::LogLevel::info
         : e.level == Level::notice ? config::LogLevel::notice
                                    : config::LogLevel::warning,
-        security, e.remote.address.text() + ": " + e.text, {{"peer", e.remote.address.text()}});
+        e.level == Level::security, (e.text.starts_with(peer) ? "" : peer + ": ") + e.text, {{"peer", peer}});
 }
 
 void Gateway::Impl::carry(ike::KeyLog& e, Time) {

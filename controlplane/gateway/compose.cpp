@@ -71,7 +71,7 @@ void Gateway::Impl::pump(Time now) {
                          [this, judgement](Time later) { discovery.on_judged(*judgement, later); }});
         while (auto complaint = discovery.next_complaint())
             log(config::LogLevel::warning, true, std::move(complaint->text),
-                {{"resolver", complaint->resolver.text()}});
+                {{"resolver", complaint->resolver.text()}}, "resolver");
         while (auto event = engine.next_event()) {
             std::visit([&](auto& e) { carry(e, now); }, *event);
             busy = true;
@@ -99,12 +99,12 @@ bool Gateway::Impl::obey(Time now) {
 }
 
 void Gateway::Impl::log(config::LogLevel level, bool security, std::string text,
-                        std::vector<std::pair<std::string, std::string>> fields) {
+                        std::vector<std::pair<std::string, std::string>> fields, std::string kind) {
     if (logs.size() >= kMaxLogs) {
         ++logs_lost;
         return;
     }
-    logs.push_back({level, security, std::move(text), std::move(fields)});
+    logs.push_back({level, security, std::move(text), std::move(fields), std::move(kind)});
 }
 
 unsigned Gateway::Impl::worker_of(const Pair& pair) const {

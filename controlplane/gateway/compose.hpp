@@ -18,6 +18,12 @@ inline constexpr std::size_t kMaxTransitions = 4096;
 
 inline constexpr std::size_t kMaxRecent = 4096;
 
+// The parts' status as an operator sees it (views.cpp).
+std::optional<Duration> until(Time at, Time now);
+DnsView dns_view(const Address& owner, const discovery::DelegationAnswer& answer, Duration left);
+IkeView ike_view(const ike::IkeSaStatus& s, Time now);
+TunnelView tunnel_view(const sa::ChildStatus& s, Time now);
+
 class Gateway::Impl {
   public:
     Impl(const config::Config& config, const ike::PrivateKey& key, Random& random, ike::CryptoPool& pool,
@@ -75,7 +81,7 @@ class Gateway::Impl {
     std::uint64_t stores_lost = 0;
 
     void log(config::LogLevel level, bool security, std::string text,
-             std::vector<std::pair<std::string, std::string>> fields = {});
+             std::vector<std::pair<std::string, std::string>> fields = {}, std::string kind = {});
     void show_transition(const keying::Transition& a, Time now);  // views.cpp
     unsigned worker_of(const Pair& pair) const;
     void ask(ike::ConnectionId asker, discovery::LookupId lookup);

@@ -40,7 +40,7 @@ void Gateway::on_event(const Event& event, Time now) {
             ++m.selector_mismatches;
             m.log(config::LogLevel::warning, true,
                   "decrypted datagram " + event.selector_mismatch.inner.text() + " does not belong to its SA",
-                  {{"pair", event.selector_mismatch.inner.text()}});
+                  {{"pair", event.selector_mismatch.inner.text()}}, "selectors");
             break;
         case Event::Kind::clear_text:
             m.keying.on_clear_text(event.clear_text.pair, now);

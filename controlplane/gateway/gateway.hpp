@@ -28,7 +28,8 @@ struct LogRecord {
     config::LogLevel level = config::LogLevel::info;
     bool security = false;
     std::string text;
-    std::vector<std::pair<std::string, std::string>> fields;  // for JSON: pair, from, to, row, peer …
+    std::vector<std::pair<std::string, std::string>> fields;  // pair, row, peer, mtu
+    std::string kind;  // the row, or a word: each kind has a rate of its own in the log
 };
 
 struct Options {

@@ -103,12 +103,7 @@ void Gateway::Impl::carry(const keying::Transition& a, Time now) {
         pair + ": " + a.from + " to " + a.to + (refused ? "" : ", " + a.row) +
             (a.detail.empty() ? "" : ": " + a.detail) +
             (a.advice.empty() ? "" : "; what to do: " + std::string(a.advice)),
-        {{"pair", pair},
-         {"from", a.from},
-         {"to", a.to},
-         {"row", a.row},
-         {"detail", a.detail},
-         {"advice", std::string(a.advice)}});
+        {{"pair", pair}, {"row", refused ? "none" : a.row}}, refused ? "no row" : a.row);
 }
 
 }  // namespace oegate::gateway

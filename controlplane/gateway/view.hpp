@@ -126,9 +126,9 @@ struct TransitionView {
 
 /// `show limits`: a bound of the configuration, or of the program.
 struct LimitView {
-    std::string name;                  // the configuration's key, or words
-    std::optional<std::uint64_t> use;  // now; none: it bounds a rate or each of many
-    std::uint64_t bound = 0;
+    std::string name;                   // the configuration's key, or words
+    std::optional<std::uint64_t> use;   // now; none: it bounds a rate or each of many
+    std::uint64_t bound = 0;            // 0: not known here
     std::optional<std::uint64_t> hits;  // since the start; none: not counted
     std::string beyond;                 // what becomes of one too many
 };
@@ -143,6 +143,7 @@ struct ExplainView {
     std::string state;                   // of the instance; "none" when there is none
     std::string reason;
     std::string reason_help;
+    std::string advice;        // what an operator can do; empty when nothing failed
     std::string what_happens;  // one sentence: what becomes of a datagram now
     std::string next;          // one sentence: what happens next, and when
     std::optional<Duration> next_in;
@@ -169,6 +170,7 @@ struct StatusView {
     std::uint64_t denied = 0;
     std::uint64_t tunnels = 0;
     std::uint64_t ike_sas = 0;
+    std::uint64_t sa_pairs_refused = 0;    // the SA table was full
     std::uint64_t commands_unapplied = 0;  // sent, not yet acknowledged by their worker
     std::vector<std::string> alarms;
 };

@@ -1,7 +1,6 @@
 // What an operator sees: plain structs made from the parts' own status, without side
-// effects. Rendering is manage/'s.
+// effects. Rendering is manage/'s; limits and `explain` have files of their own.
 #include <algorithm>
-#include <unordered_set>
 
 #include "gateway/compose.hpp"
 
@@ -38,6 +37,8 @@ std::string_view to_text(discovery::RecordType type) {
     }
     return "?";
 }
+
+}  // namespace
 
 std::optional<Duration> until(Time at, Time now) {
     if (at == kNever) return std::nullopt;
@@ -89,51 +90,6 @@ TunnelView tunnel_view(const sa::ChildStatus& s, Time now) {
     return v;
 }
 
-std::string_view does_to_datagram(const std::string& state, FlowState policy, ClassKind kind) {
-    if (policy == FlowState::encrypt || state == "keyed" || state == "expiring-keyed")
-        return "is encrypted to the gateway";
-    if (state == "clear-text" || state == "expiring-clear") return "is forwarded in the clear";
-    if (state == "deny" || state == "expiring-deny") return "is dropped";
-    if (state == "potential" || state == "pending")
-        return policy == FlowState::pass   ? "is forwarded in the clear while keying goes on"
-               : policy == FlowState::deny ? "is dropped while keying goes on"
-                                           : "is held until keying comes to a conclusion";
-    switch (kind) {
-        case ClassKind::none:
-        case ClassKind::deny:
-        case ClassKind::configured:
-            return "would be dropped";
-        case ClassKind::always_clear_text:
-        case ClassKind::oe_accept_only:
-            return "would be forwarded in the clear";
-        case ClassKind::oe_permissive:
-        case ClassKind::oe_paranoid:
-            return "would be held while DNS is asked who protects the destination";
-    }
-    return "?";
-}
-
-std::string next_of(const keying::ConnectionStatus& s) {
-    const std::string& state = s.state;
-    const bool permissive = s.class_kind == ClassKind::oe_permissive;
-    const std::string failure = permissive ? "clear text" : "deny";
-    if (state == "potential") return "when DNS answers: keying, or " + failure;
-    if (state == "pending")
-        return "when a gateway answers: encrypt; when the last one has failed, or the hold timer ends: " +
-               failure;
-    if (state == "keyed") return "then it is closed unless it was used lately; rekeyed before it expires";
-    if (state == "clear-text" || state == "deny")
-        return s.class_kind == ClassKind::oe_permissive || s.class_kind == ClassKind::oe_paranoid
-                   ? "then it is forgotten when unused; when its lifespan is over and it is in use, DNS is "
-                     "asked again"
-                   : "then it is forgotten when unused";
-    if (state.starts_with("expiring")) return "the worker is asked whether the pair is in use";
-    if (state == "expired") return "its last counts are awaited, then it is forgotten";
-    return "";
-}
-
-}  // namespace
-
 std::string_view reason_text(std::uint16_t reason) {
     return keying::reason_text(reason);
 }
@@ -153,6 +109,7 @@ StatusView Gateway::status() const {
     v.denied = counters.denied;
     for (const sa::ChildStatus& child : m.sa.children()) v.tunnels += child.in_use ? 1 : 0;
     v.ike_sas = m.engine.status().size();
+    v.sa_pairs_refused = m.no_slot;
     v.commands_unapplied = m.outbox.unapplied();
     if (m.key_log_on) v.alarms.push_back("keys are written to a file (--insecure-key-log)");
     const auto count = [&](keying::Story s) { return counters.stories[static_cast<std::size_t>(s)]; };
@@ -244,46 +201,6 @@ void Gateway::Impl::show_transition(const keying::Transition& a, Time now) {
     recent.push_back({now, std::move(v)});
 }
 
-std::vector<LimitView> Gateway::limits() const {
-    const Impl& m = *impl_;
-    const config::Config& c = m.config;
-    const keying::Counters k = m.keying.counters();
-    const discovery::Counters& d = m.discovery.counters();
-    const ike::Counters& e = m.engine.counters();
-    const auto rows = [&](keying::Story s) { return k.stories[static_cast<std::size_t>(s)]; };
-    const discovery::Load load = m.discovery.load();
-    const std::size_t channels = m.engine.num_alive();
-    return {
-        {"limits.connections", k.connections, c.limits.connections, rows(keying::Story::n_full),
-         "a new pair is answered without an instance"},
-        {"limits.pending-total and pending-per-source", k.pending, c.limits.pending_total,
-         rows(keying::Story::n_limit), "a new pair goes as if keying had failed"},
-        {"limits.peer-lookups and peer-lookups-per-source", k.offers, c.limits.peer_lookups,
-         rows(keying::Story::r_budget), "the peer is refused"},
-        {"limits.ike-sas and ike-sas-per-peer", channels, c.limits.ike_sas,
-         e.channels_ousted + e.channels_refused, "an idle channel gives way, or the new one is refused"},
-        {"limits.ike-sas-per-source", std::nullopt, c.limits.ike_sas_per_source, e.channels_over_share,
-         "the source's next IKE_SA_INIT is dropped"},
-        {"limits.children-per-source", std::nullopt, c.limits.children_per_source, e.children_over_share,
-         "NO_ADDITIONAL_SAS: the source's next SA pair is refused"},
-        {"limits.verifications and verifications-per-source", std::nullopt, c.limits.verifications,
-         e.verifications_put_off, "put off until the peer asks again"},
-        {"ike.half-open-total and half-open-per-source", std::nullopt, c.ike.half_open_total,
-         e.cookies_sent + e.half_open_dropped, "a cookie is asked for"},
-        {"ike.max-exchanges", std::nullopt, c.ike.max_exchanges, rows(keying::Story::g_limit),
-         "the exchange fails (g.limit)"},
-        {"dns.max-queries", load.in_flight, c.dns.max_queries, std::nullopt, "the question waits"},
-        {"dns.max-waiting", load.waiting, c.dns.max_waiting, d.refused, "the lookup fails (p.dnsfail)"},
-        {"dns.per-source", std::nullopt, c.dns.per_source, d.over_share, "the lookup fails (p.dnsfail)"},
-        {"dns.cache-entries", load.cached, c.dns.cache_entries, d.evicted, "the oldest answer gives way"},
-        {"sticky.entries", k.sticky, c.sticky.entries, std::nullopt,
-         "the destination keyed longest ago is forgotten"},
-        {"log records between two turns", m.logs.size(), kMaxLogs, m.logs_lost, "lines of log are lost"},
-        {"monitor lines between two turns", m.transitions.size(), kMaxTransitions, m.transitions_lost,
-         "lines of monitor are lost"},
-    };
-}
-
 std::vector<StickyView> Gateway::sticky() const {
     std::vector<StickyView> all;
     for (const keying::StickyEntry& e : impl_->keying.sticky())
@@ -357,60 +274,6 @@ std::vector<CounterView> Gateway::counters() const {
     all.push_back({"log records lost", m.logs_lost});
     all.push_back({"state records lost", m.stores_lost});
     return all;
-}
-
-ExplainView Gateway::explain(const Pair& asked, Time now) const {
-    const Impl& m = *impl_;
-    ExplainView v;
-    // What comes from outside belongs to the connection of the other direction.
-    const bool inbound = !m.realm.inside(asked.source) && m.realm.inside(asked.destination);
-    v.direction = m.realm.own(asked.source) || m.realm.own(asked.destination) ? "own"
-                  : inbound                                                   ? "inbound"
-                  : m.realm.inside(asked.destination)                         ? "inside"
-                  : m.realm.inside(asked.source)                              ? "outbound"
-                                                                              : "through";
-    v.pair = inbound ? asked.reversed() : asked;
-    const keying::ClassMatch match = m.realm.class_of(v.pair);
-    v.class_kind = match.kind;
-    v.class_prefix = match.prefix;
-    v.class_source = match.source;
-    v.state = "none";
-    const auto s = m.keying.find(v.pair);
-    if (s) {
-        v.state = s->state;
-        v.reason = s->reason_text;
-        v.reason_help = reason_help(s->reason);
-        v.next = next_of(*s);
-        v.next_in = until(s->next_look, now);
-        v.gateways = s->gateways;
-        for (const keying::StoryLine& line : s->story) {
-            const auto story = keying::story_of(line.row);
-            v.story.push_back({now - line.at, line.row, std::string(keying::help(story)), line.text});
-        }
-    }
-    v.what_happens = "A datagram of this pair " +
-                     std::string(does_to_datagram(v.state, s ? s->policy : FlowState::none, v.class_kind)) +
-                     ".";
-    if (inbound && (v.state == "keyed" || v.state == "expiring-keyed"))
-        v.what_happens += " In clear text from outside it is dropped.";
-    if (const auto cached = m.discovery.cached(v.pair.destination, now))
-        v.dns = dns_view(v.pair.destination, cached->answer, cached->left);
-    else if (s && s->answer)
-        v.dns = dns_view(v.pair.destination, *s->answer, Duration::zero());
-    if (s && s->child)
-        if (const auto child = m.sa.find(*s->child)) v.tunnel = tunnel_view(*child, now);
-    const std::optional<Address> gateway = s ? s->gateway : std::nullopt;
-    if (gateway)
-        for (const ike::IkeSaStatus& sa : m.engine.status())
-            if (sa.remote.address == *gateway) v.ike = ike_view(sa, now);
-    if (!s) {
-        // What became of the instance that was there, as far as it is remembered.
-        for (const Impl::Recent& r : m.recent)
-            if (r.what.pair == v.pair)
-                v.story.push_back({now - r.at, r.what.row, r.what.help, r.what.detail});
-        if (v.direction == "outbound") v.next = "nothing until a datagram arrives";
-    }
-    return v;
 }
 
 }  // namespace oegate::gateway

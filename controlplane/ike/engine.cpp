@@ -224,6 +224,9 @@ std::vector<std::uint64_t> Engine::rows_taken() const {
     return all;
 }
 
+Load Engine::load() const {
+    return impl_->core.load();
+}
 const Counters& Engine::counters() const {
     return impl_->core.counters;
 }

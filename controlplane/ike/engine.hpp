@@ -281,6 +281,21 @@ struct Counters {
     std::uint64_t notices_suppressed = 0;
     std::uint64_t num_refused = 0;                  // sum of the following
     std::map<std::string, std::uint64_t> refusals;  // "state/event" without a row
+    // Of those above, what a source's or identity's own share refused, not the total:
+    std::uint64_t cookies_for_share = 0;         // ike.half-open-per-source
+    std::uint64_t half_open_over_share = 0;      // dropped, beyond four times that
+    std::uint64_t verifications_over_share = 0;  // limits.verifications-per-source
+    std::uint64_t channels_over_peer = 0;        // limits.ike-sas-per-peer
+    std::uint64_t exchanges_refused = 0;         // ike.max-exchanges
+};
+
+/// What is there now against each bound; `most`: of the source, or identity, that has most.
+struct Load {
+    std::size_t exchanges = 0;
+    std::size_t half_open = 0, half_open_most = 0;
+    std::size_t channels = 0, channels_most_of_peer = 0, channels_most_of_source = 0;
+    std::size_t children_most_of_source = 0;
+    std::size_t verifications = 0, verifications_most = 0;
 };
 
 // ---- snapshots -----------------------------------------------------------------
@@ -351,6 +366,7 @@ class Engine {
     /// How often each row of the machines was taken, in the order of docs/states.md.
     std::vector<std::uint64_t> rows_taken() const;
     const Counters& counters() const;
+    Load load() const;
 
   private:
     class Impl;

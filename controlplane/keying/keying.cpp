@@ -85,8 +85,10 @@ void Keying::on_initiate_failed(const ike::InitiateFailed& failed, Time now) {
     // §3.2.5: silence may be a reboot, so it is forgotten soon; a refusal is an answer.
     if (event == Event::silence || event == Event::too_many)
         c.lifespan = std::min(c.lifespan, m.config.timers.short_failure);
-    std::string detail =
-        (c.candidate() ? c.candidate()->gateway.text() + ": " : std::string()) + failed.detail;
+    const std::string gateway = c.candidate() ? c.candidate()->gateway.text() : std::string();
+    std::string detail = gateway.empty() || failed.detail.starts_with(gateway)
+                             ? failed.detail
+                             : gateway + ": " + failed.detail;
     if (c.at < c.fates.size()) c.fates[c.at] = std::string(to_text(event)) + ": " + failed.detail;
     m.step(c, {event, std::move(detail)}, now);
 }

@@ -180,6 +180,12 @@ struct Counters {
     std::uint64_t denied = 0;
     std::uint64_t sticky = 0;    // destinations remembered
     std::uint64_t repeated = 0;  // transitions that were marked as repeated
+    // Use and hits of bounds: `most` is of the source that has most.
+    std::uint64_t pending_most = 0;
+    std::uint64_t pending_over_share = 0;  // n.limit, f.defer: for the source's share, not the total
+    std::uint64_t offers_most = 0;
+    std::uint64_t offers_over_share = 0;  // r.budget likewise
+    std::uint64_t sticky_ousted = 0;
 };
 
 class Keying {

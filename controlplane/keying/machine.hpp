@@ -174,6 +174,7 @@ class Keying::Impl {
     Connection* of_pair(const Pair& pair);
     bool limit_reached(const Address& source) const;
     bool is_full(const Address& source) const;
+    bool has_its_share(const Address& source) const;
     Facts facts_of(const Connection& c, const Step& step, Time now) const;
     /// The one function that changes a connection's state. false: no row.
     bool step(Connection& c, const Step& step, Time now);

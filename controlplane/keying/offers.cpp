@@ -55,6 +55,8 @@ bool Keying::Impl::step_offer(Offer& o, Event event, Facts facts, Time now) {
     if (row->to == To::waiting) o.state = State::waiting;
     if (row->to == To::answered) o.state = State::answered;
     count(*row);
+    if (row->story == Story::r_budget && offers_by_source[o.source] > config.limits.peer_lookups_per_source)
+        ++counts.offers_over_share;  // this one is among them
     const Address& remote = o.authorization ? o.authorization->remote : o.keys->remote;
     if (row->run != Run::nothing) say(pair, from, o.state, *row, o.detail, remote, now);
     if (Connection* c = o.authorization && row->run != Run::nothing ? of_pair(pair) : nullptr) {

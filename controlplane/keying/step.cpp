@@ -128,9 +128,13 @@ Connection* Keying::Impl::of_pair(const Pair& pair) {
 }
 
 bool Keying::Impl::limit_reached(const Address& source) const {
+    return num_pending >= config.limits.pending_total || has_its_share(source);
+}
+
+/// Of limits.pending-per-source.
+bool Keying::Impl::has_its_share(const Address& source) const {
     const auto it = pending_by_source.find(source);
-    return num_pending >= config.limits.pending_total ||
-           (it != pending_by_source.end() && it->second >= config.limits.pending_per_source);
+    return it != pending_by_source.end() && it->second >= config.limits.pending_per_source;
 }
 
 /// No room for one more pair of this host. The last quarter is for who has few, so that a
@@ -210,6 +214,8 @@ bool Keying::Impl::step(Connection& c, const Step& s, Time now) {
         if (of_source == 0) pending_by_source.erase(c.pair.source);
     }
     count(*row);
+    if ((row->story == Story::n_limit || row->story == Story::f_defer) && has_its_share(c.pair.source))
+        ++counts.pending_over_share;
     if (from != c.state || row->run != Run::nothing) {
         tell(c, row->story, s.detail, now);
         const Child* child = c.current ? c.child(*c.current) : nullptr;

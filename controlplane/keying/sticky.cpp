@@ -38,6 +38,7 @@ void Keying::Impl::remember_sticky(const Connection& c, const NewChild& added, T
     } else if (sticky.size() >= config.sticky.entries) {
         // A peer keys as many hosts as it likes: that pushes nobody else's out.
         if (!added.initiator) return;
+        ++counts.sticky_ousted;
         forget_sticky(sticky_age.begin()->second);
     }
     if (entry.times < config.sticky.after) ++entry.times;

@@ -61,6 +61,10 @@ Counters Keying::counters() const {
     c.connections = impl_->connections.size();
     c.pending = impl_->num_pending;
     c.offers = impl_->offers.size();
+    for (const auto& [source, count] : impl_->pending_by_source)
+        c.pending_most = std::max<std::uint64_t>(c.pending_most, count);
+    for (const auto& [source, count] : impl_->offers_by_source)
+        c.offers_most = std::max<std::uint64_t>(c.offers_most, count);
     for (const auto& [id, connection] : impl_->connections) {
         const State s = connection.state;
         if (s == State::keyed || s == State::expiring_keyed) ++c.keyed;

@@ -74,11 +74,11 @@ Log::Log(config::LogLevel least)
           [] { return std::chrono::system_clock::now(); }) {}
 
 void Log::write(config::LogLevel level, std::string_view subsystem, std::string_view text,
-                const Fields& fields, std::source_location site) {
+                const Fields& fields, std::string_view kind, std::source_location site) {
     if (level < least_) return;
     const WallTime now = clock_();
     std::uint64_t suppressed = 0;
-    if (!may_write(site, now, suppressed)) return;
+    if (!may_write(site, kind, now, suppressed)) return;
     std::string line = rfc3339(now);
     line += ' ';
     line += to_text(level);
@@ -95,8 +95,9 @@ void Log::write(config::LogLevel level, std::string_view subsystem, std::string_
     sink_(line);
 }
 
-bool Log::may_write(const std::source_location& site, WallTime now, std::uint64_t& suppressed) {
-    const auto [entry, fresh] = sites_.try_emplace({site.file_name(), site.line()});
+bool Log::may_write(const std::source_location& site, std::string_view kind, WallTime now,
+                    std::uint64_t& suppressed) {
+    const auto [entry, fresh] = sites_.try_emplace({site.file_name(), site.line(), std::string(kind)});
     Site& bucket = entry->second;
     if (!fresh && now > bucket.filled) {
         const std::chrono::duration<double> since = now - bucket.filled;

@@ -43,9 +43,12 @@ class Log {
     /// To standard error with the system's clock.
     explicit Log(config::LogLevel least);
 
-    /// "TIME LEVEL SUBSYSTEM: TEXT key=value key=value"
+    /// "TIME LEVEL SUBSYSTEM: TEXT key=value key=value". The rate is each site's own, and of
+    /// one that writes what others say, each kind's (one of few words): so that what
+    /// happens often does not hide what happens once.
     void write(config::LogLevel level, std::string_view subsystem, std::string_view text,
-               const Fields& fields = {}, std::source_location site = std::source_location::current());
+               const Fields& fields = {}, std::string_view kind = {},
+               std::source_location site = std::source_location::current());
     void set_level(config::LogLevel least) { least_ = least; }
 
     /// Oldest first, without line feeds.
@@ -59,12 +62,13 @@ class Log {
         std::uint64_t suppressed = 0;
     };
     /// False: the line is cut. Else suppressed is what was cut before it.
-    bool may_write(const std::source_location& site, WallTime now, std::uint64_t& suppressed);
+    bool may_write(const std::source_location& site, std::string_view kind, WallTime now,
+                   std::uint64_t& suppressed);
 
     config::LogLevel least_;
     Sink sink_;
     WallClock clock_;
-    std::map<std::pair<const char*, unsigned>, Site> sites_;  // bounded by the program's size
+    std::map<std::tuple<const char*, unsigned, std::string>, Site> sites_;  // bounded by the program's size
     std::deque<std::string> kept_;
     std::uint64_t num_suppressed_ = 0;
 };

@@ -63,7 +63,10 @@ std::optional<Monitor::Filter> Monitor::filter_argument(const std::vector<std::s
 }
 
 std::optional<Monitor::ReaderId> Monitor::open(Filter filter, bool json, std::function<void()> wake) {
-    if (readers_.size() >= kMaxReaders) return std::nullopt;
+    if (readers_.size() >= kMaxReaders) {
+        ++num_refused_;
+        return std::nullopt;
+    }
     const ReaderId id = next_++;
     Reader& reader = readers_[id];
     reader.filter = std::move(filter);

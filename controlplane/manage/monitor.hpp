@@ -48,6 +48,7 @@ class Monitor {
 
     std::size_t num_readers() const { return readers_.size(); }
     std::uint64_t num_lost() const { return num_lost_; }
+    std::uint64_t num_refused() const { return num_refused_; }
 
   private:
     struct Reader {
@@ -63,6 +64,7 @@ class Monitor {
     ReaderId next_ = 1;
     std::map<ReaderId, Reader> readers_;
     std::uint64_t num_lost_ = 0;
+    std::uint64_t num_refused_ = 0;
 };
 
 }  // namespace oegate::manage

@@ -53,10 +53,11 @@ Response render_limits(const std::vector<gateway::LimitView>& limits) {
     for (const auto& limit : limits) {
         list.push_back({{"name", limit.name},
                         {"use", limit.use ? Json(*limit.use) : Json(nullptr)},
-                        {"bound", limit.bound},
+                        {"bound", limit.bound != 0 ? Json(limit.bound) : Json(nullptr)},
                         {"hits", limit.hits ? Json(*limit.hits) : Json(nullptr)},
                         {"beyond", limit.beyond}});
-        table.add({limit.name, limit.use ? std::to_string(*limit.use) : "-", std::to_string(limit.bound),
+        table.add({limit.name, limit.use ? std::to_string(*limit.use) : "-",
+                   limit.bound != 0 ? std::to_string(limit.bound) : "-",
                    limit.hits ? std::to_string(*limit.hits) : "-", limit.beyond});
     }
     return {Status::done, {{"limits", list}}, table.text()};
@@ -97,6 +98,7 @@ Response render_explain(const gateway::ExplainView& view, WallTime now) {
               {"state", view.state},
               {"reason", view.reason},
               {"reason_help", view.reason_help},
+              {"advice", view.advice},
               {"what_happens", view.what_happens},
               {"next", view.next},
               {"next_in", optional_seconds(view.next_in)},
@@ -119,6 +121,7 @@ Response render_explain(const gateway::ExplainView& view, WallTime now) {
     text += fmt::format("state     {}{}{}\n", view.state, view.reason.empty() ? "" : ": ", view.reason);
     if (!view.reason_help.empty()) text += fmt::format("          {}\n", view.reason_help);
     if (!view.what_happens.empty()) text += fmt::format("now       {}\n", view.what_happens);
+    if (!view.advice.empty()) text += fmt::format("to do     {}\n", view.advice);
     if (!view.next.empty())
         text += view.next_in ? fmt::format("next      in {}: {}\n", readable(*view.next_in), view.next)
                              : fmt::format("next      {}\n", view.next);
@@ -130,9 +133,9 @@ Response render_explain(const gateway::ExplainView& view, WallTime now) {
     }
     for (const std::string& gateway : view.gateways) text += fmt::format("gateway   {}\n", gateway);
     if (view.ike)
-        text += fmt::format("ike       {} with {}, {}, {}, age {}\n", view.ike->state,
+        text += fmt::format("ike       {} with {}, {}{}{}, age {}\n", view.ike->state,
                             view.ike->remote.text(), view.ike->initiator ? "initiator" : "responder",
-                            view.ike->suite, readable(view.ike->age));
+                            view.ike->suite.empty() ? "" : ", ", view.ike->suite, readable(view.ike->age));
     if (view.tunnel)
         text += fmt::format("tunnel    {}, spi in {} out {}, {}, age {}\n", view.tunnel->suite,
                             spi_text(view.tunnel->spi_in), spi_text(view.tunnel->spi_out), view.tunnel->state,

@@ -116,6 +116,7 @@ void Server::accept_clients() {
         const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) return;
         if (clients_.size() >= kMaxClients) {
+            ++num_refused_;
             const std::string line =
                 encode({Status::failed, nullptr, "too many clients, try again\n"}, false);
             [[maybe_unused]] const auto sent = send(fd, line.data(), line.size(), MSG_NOSIGNAL);

@@ -45,6 +45,7 @@ class Server {
     void on_timer(Time now);
     Time next_deadline() const;
     std::size_t num_clients() const { return clients_.size(); }
+    std::uint64_t num_refused() const { return num_refused_; }
 
   private:
     struct Client {
@@ -81,6 +82,7 @@ class Server {
     std::function<Time()> now_;
     Monitor* monitor_;
     ClientId next_ = 1;
+    std::uint64_t num_refused_ = 0;
     std::map<ClientId, Client> clients_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // answers may come after us
 };

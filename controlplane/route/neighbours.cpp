@@ -164,6 +164,7 @@ void Neighbours::wanted(std::uint16_t interface, const Address& address, Time no
     }
     if (entries_.size() >= settings_.max_entries) {
         ++num_refused_;
+        ++num_full_;
         actions_.push_back(Lost{interface, address});
         return;
     }

@@ -83,6 +83,9 @@ class Neighbours {
     std::uint64_t num_put_off() const { return num_put_off_; }
     /// Packets refused as malformed or foreign, and wishes beyond max_entries.
     std::uint64_t num_refused() const { return num_refused_; }
+    /// Of those, the wishes beyond max_entries.
+    std::uint64_t num_full() const { return num_full_; }
+    std::size_t size() const { return entries_.size(); }
 
   private:
     enum class State : std::uint8_t { incomplete, reachable, probe, failed };
@@ -136,6 +139,7 @@ class Neighbours {
     std::vector<Asking> asking_;  // by interface
     std::deque<NeighbourAction> actions_;
     std::uint64_t num_refused_ = 0, num_put_off_ = 0;
+    std::uint64_t num_full_ = 0;
 };
 
 }  // namespace oegate::route

@@ -26,6 +26,7 @@ class RouteList {
     bool remove(const Prefix& prefix) { return routes_.erase(prefix) > 0; }
     const Route* find(const Prefix& prefix) const;
     std::vector<Route> all() const;
+    std::size_t size() const { return routes_.size(); }
 
   private:
     const config::Config& config_;

@@ -48,6 +48,31 @@ bool Core::has_room(const Identity& peer) const {
     });
 }
 
+bool Core::has_its_share(const Identity& peer) const {
+    return channels_of(peer).size() >= settings.limits.ike_sas_per_peer;
+}
+
+Load Core::load() const {
+    Load load;
+    load.exchanges = num_exchanges;
+    load.half_open = half_open_.total();
+    load.half_open_most = half_open_.most();
+    load.channels = by_peer_.size();
+    for (auto first = by_peer_.begin(); first != by_peer_.end();) {
+        const Identity& peer = std::get<Identity>(*first);
+        auto end = std::find_if(first, by_peer_.end(),
+                                [&](const auto& channel) { return !(std::get<Identity>(channel) == peer); });
+        load.channels_most_of_peer =
+            std::max(load.channels_most_of_peer, static_cast<std::size_t>(std::distance(first, end)));
+        first = end;
+    }
+    load.channels_most_of_source = channels_.most();
+    load.children_most_of_source = children_of_peers_.most();
+    load.verifications = verifications_.total();
+    load.verifications_most = verifications_.most();
+    return load;
+}
+
 void Core::make_room(const IkeSa& newcomer, Time now) {
     const auto oust = [&](Serial serial) {
         IkeSa* sa = find(serial);
@@ -55,11 +80,12 @@ void Core::make_room(const IkeSa& newcomer, Time now) {
         Turn turn{*this, *sa, now};
         return raise(turn, SaEvent::ousted);
     };
-    const auto own = channels_of(newcomer.peer);
-    if (own.size() >= settings.limits.ike_sas_per_peer) {
-        for (const Serial serial : own) {
+    if (has_its_share(newcomer.peer)) {
+        for (const Serial serial : channels_of(newcomer.peer)) {
             const IkeSa* sa = find(serial);
-            if (sa != nullptr && sa->children.empty() && oust(serial)) break;
+            if (sa == nullptr || !sa->children.empty() || !oust(serial)) continue;
+            ++counters.channels_over_peer;
+            break;
         }
     }
     if (by_peer_.size() < settings.limits.ike_sas) return;
@@ -82,8 +108,11 @@ void Core::linger(IkeSa& sa, Time until) {
 }
 
 bool Core::may_verify(const Address& remote) const {
-    return verifications_.total() < settings.limits.verifications &&
-           verifications_.of(remote) < settings.limits.verifications_per_source;
+    return verifications_.total() < settings.limits.verifications && !verifies_its_share(remote);
+}
+
+bool Core::verifies_its_share(const Address& remote) const {
+    return verifications_.of(remote) >= settings.limits.verifications_per_source;
 }
 
 std::shared_ptr<void> Core::enter_verification(const Address& remote) {

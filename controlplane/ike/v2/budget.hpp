@@ -34,6 +34,12 @@ class Budget {
         const auto found = by_source_.find(source_of(address));
         return found == by_source_.end() ? 0 : found->second;
     }
+    /// Of the source that has most; looks at each.
+    unsigned most() const {
+        unsigned most = 0;
+        for (const auto& [source, count] : by_source_) most = std::max(most, count);
+        return most;
+    }
 
   private:
     std::map<Address, unsigned> by_source_;

@@ -67,15 +67,20 @@ void initiate(Core& core, const Initiate& request, Time deadline, Time now) {
         return fail_request(
             core, request, Failure::silence,
             fmt::format("{} did not answer another pair a moment ago", request.gateway.text()));
-    if (core.num_exchanges >= core.settings.ike.max_exchanges)
+    if (core.num_exchanges >= core.settings.ike.max_exchanges) {
+        ++core.counters.exchanges_refused;
         return fail_request(
             core, request, Failure::too_many,
-            fmt::format("{} exchanges are under way; see ike.max_exchanges", core.num_exchanges));
-    if (!core.has_room(request.peer))
+            fmt::format("{} exchanges are under way; see ike.max-exchanges", core.num_exchanges));
+    }
+    if (!core.has_room(request.peer)) {
+        ++core.counters.channels_refused;
+        if (core.has_its_share(request.peer)) ++core.counters.channels_over_peer;
         return fail_request(core, request, Failure::too_many,
                             fmt::format("no room for another IKE SA with {}; see limits.ike-sas and "
                                         "limits.ike-sas-per-peer",
                                         request.peer.text()));
+    }
     start_ike_sa_init(core, request, deadline, now);
 }
 

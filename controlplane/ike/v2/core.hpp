@@ -126,11 +126,16 @@ class Core {
     void leave_channel(IkeSa& sa);
     /// May this peer have one channel more, when the oldest without children gives way?
     bool has_room(const Identity& peer) const;
+    /// It has limits.ike-sas-per-peer channels.
+    bool has_its_share(const Identity& peer) const;
+    Load load() const;
     /// Lets one give way, if one must.
     void make_room(const IkeSa& newcomer, Time now);
     /// Has ended, and only repeats its last answer until then; a bounded number does.
     void linger(IkeSa& sa, Time until);
     bool may_verify(const Address& remote) const;
+    bool verifies_its_share(const Address& remote) const;
+    unsigned half_open_of(const Address& remote) const { return half_open_.of(remote); }
     /// A place in the budget of verifications, until the last copy goes.
     std::shared_ptr<void> enter_verification(const Address& remote);
     /// Counted when it is so.

@@ -54,7 +54,8 @@ void note_idle(Turn& turn) {
 void fail_exchange(Turn& turn, Failure failure, const std::string& detail) {
     IkeSa& sa = turn.sa;
     Core& core = turn.core;
-    core.notice(Notice::Level::warning, sa.remote,
+    // Who waits for it says what it means for his pairs, and what to do.
+    core.notice(Notice::Level::info, sa.remote,
                 fmt::format("keying with {} failed: {}", sa.peer.text(), detail), turn.now);
     if (Child* child = core.find_child(sa.first_child)) fail_child(turn, *child, failure, detail);
     end_greeting(turn, detail);

@@ -160,7 +160,7 @@ void fail_refused(Turn& turn) {
         turn.notify == wire::NotifyType::no_additional_sas ? Failure::full : Failure::refused;
     fail_exchange(
         turn, failure,
-        turn.detail + "; does DNS publish our key for our address, and is it the key of ike.private_key?");
+        turn.detail + "; does DNS publish our key for our address, and is it the key of ike.private-key?");
 }
 
 void fail_signature(Turn& turn) {

@@ -122,6 +122,7 @@ void check(Turn& turn) {
 void put_off(Turn& turn) {
     IkeSa& sa = turn.sa;
     ++turn.core.counters.verifications_put_off;
+    if (turn.core.verifies_its_share(sa.remote.address)) ++turn.core.counters.verifications_over_share;
     sa.in = InWindow{.expected = sa.in.expected - 1};
     sa.auth_payloads = {};
     sa.candidates.clear();
@@ -130,6 +131,7 @@ void put_off(Turn& turn) {
 /// limits.ike-sas or -per-peer, and every channel of the peer has children.
 void refuse_full(Turn& turn) {
     ++turn.core.counters.channels_refused;
+    if (turn.core.has_its_share(turn.sa.peer)) ++turn.core.counters.channels_over_peer;
     turn.notify = wire::NotifyType::no_additional_sas;
     turn.detail = fmt::format(
         "no room for another IKE SA with {}; see limits.ike-sas and "
@@ -210,7 +212,7 @@ void drop(Turn& turn) {
     ++turn.core.counters.half_open_expired;
     turn.core.notice(
         Notice::Level::info, turn.sa.remote,
-        fmt::format("exchange of {} dropped: not finished within timers.half_open", turn.sa.peer.text()),
+        fmt::format("exchange of {} dropped: not finished within timers.half-open", turn.sa.peer.text()),
         turn.now);
     end_ike_sa(turn, ChildGone::Reason::ike_gone, Failure::silence, "not finished in time");
 }

@@ -59,6 +59,8 @@ void on_init_request(Core& core, const Endpoint& local, const Endpoint& remote, 
     const bool many_channels = core.too_many_channels(remote.address);
     if (many_channels || core.overfull(remote.address)) {
         ++(many_channels ? core.counters.channels_over_share : core.counters.half_open_dropped);
+        if (!many_channels && core.half_open_of(remote.address) >= core.settings.ike.half_open_per_source * 4)
+            ++core.counters.half_open_over_share;
         if (!core.may_notice(now)) return;
         core.notice(Notice::Level::warning, remote,
                     many_channels ? "IKE_SA_INIT dropped: as many IKE SAs of this source as "
@@ -71,6 +73,8 @@ void on_init_request(Core& core, const Endpoint& local, const Endpoint& remote, 
         const auto* cookie = payloads.notify(wire::NotifyType::cookie);
         if (cookie == nullptr || !core.cookies.check(cookie->data, remote, spi_i, nonce->data, now)) {
             ++core.counters.cookies_sent;
+            if (core.half_open_of(remote.address) >= core.settings.ike.half_open_per_source)
+                ++core.counters.cookies_for_share;
             send_unprotected(core, local, remote, message.header,
                              wire::Notify::of(wire::NotifyType::cookie,
                                               core.cookies.make(remote, spi_i, nonce->data, now)));

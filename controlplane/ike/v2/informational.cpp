@@ -124,7 +124,7 @@ void answer_unsupported(Turn& turn) {
 void die(Turn& turn) {
     IkeSa& sa = turn.sa;
     turn.core.notice(Notice::Level::warning, sa.remote,
-                     fmt::format("{} does not answer any more; its IKE SA and {} child(ren) end",
+                     fmt::format("{} does not answer any more; its IKE SA ends with {} SA pairs",
                                  sa.peer.text(), sa.children.size()),
                      turn.now);
     lose_peer_of(turn.core, sa);

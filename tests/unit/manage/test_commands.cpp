@@ -87,7 +87,7 @@ TEST_CASE("the commands") {
               "\n"
               "flows        4 (0 hold, 0 pass, 1 deny, 3 encrypt), 0 datagrams held\n"
               "tunnels      3 over 1 keying channels, 0 pairs being keyed\n"
-              "clear text   2 pairs, 1 of them because keying failed\n"
+              "clear text   2 pairs, 1 of them oe-permissive that could not be keyed\n"
               "in clear, by reason  flows  datagrams  bytes\n"
               "row-7                    2         10    840\n"
               "always-clear-text        -          5    420\n"
@@ -147,11 +147,13 @@ TEST_CASE("the commands") {
               "state     deny: p.bogus\n"
               "          the zone's signatures are wrong\n"
               "now       dropped (6 443)\n"
+              "to do     ask the zone's owner\n"
               "next      asked again in 5min 0s\n"
               "2026-11-22T00:24:48.123456Z      2.0s ago  n.oe: all lookups start at once\n"
               "2026-11-22T00:24:49.123456Z      1.0s ago  p.bogus: SERVFAIL but CD=1 answers: IPSECKEY\n");
         CHECK(response.json["story"][1]["at"] == "2026-11-22T00:24:49.123456Z");
         CHECK(response.json["class"] == "oe-paranoid");
+        CHECK(response.json["advice"] == "ask the zone's owner");
         CHECK(response.json["story"].size() == 2);
     }
     SECTION("wrong arguments say what was expected") {

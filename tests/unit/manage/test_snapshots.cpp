@@ -123,3 +123,16 @@ TEST_CASE("the log: one line an event, escaped, cut to a rate") {
     CHECK(log.num_suppressed() == 80);
     CHECK(log.kept().size() == 3 + Log::kBurst + 2);
 }
+
+TEST_CASE("the log: one kind that is noisy does not hide another") {
+    std::vector<std::string> lines;
+    Log log(
+        config::LogLevel::info, [&](std::string_view line) { lines.emplace_back(line); },
+        [] { return kWall; });
+    const auto say = [&](const char* kind) { log.write(config::LogLevel::info, "control", kind, {}, kind); };
+    for (int i = 0; i < 100; ++i) say("n.oe");
+    CHECK(lines.size() == Log::kBurst);
+    say("g.signature");
+    REQUIRE(lines.size() == Log::kBurst + 1);
+    CHECK(lines.back() == "2026-11-22T00:24:50.123456Z info control: g.signature\n");
+}

@@ -158,6 +158,7 @@ class FakeProvider final : public Provider {
         view.state = "deny";
         view.reason = "p.bogus";
         view.reason_help = "the zone's signatures are wrong";
+        view.advice = "ask the zone's owner";
         view.what_happens = fmt::format("dropped ({} {})", protocol, port);
         view.next = "asked again in 5min 0s";
         view.story = {{2s, "n.oe", "all lookups start at once", ""},
