@@ -2,6 +2,8 @@
 
 #include <ctime>
 
+#include <fmt/format.h>
+
 #include "bridge/datagram.hpp"
 #include "net/headers.hpp"
 
