@@ -87,6 +87,7 @@ Engine::~Engine() = default;
 
 void Engine::set_key(const PrivateKey& key) {
     impl_->core.key = key;
+    ++impl_->core.key_number;
 }
 
 void Engine::initiate(const Initiate& request, Time now) {

@@ -27,6 +27,28 @@ TEST_CASE("key rollover: exchanges sign with the new key, IKE SAs go on", "[exch
     CHECK(p.a.gone.size() == 1);  // the child that was rekeyed, nothing else
 }
 
+TEST_CASE("key rollover: a channel that knows us by the former key makes no further pairs", "[exchange]") {
+    Pairing p;
+    p.b.dns[Identity::of(p.a.address)] = {key_a().public_key(), key_c().public_key()};
+    p.key_up(1);
+    p.a.initiate(p.b, {p.anna, p.bob}, 2);
+    p.world.run();
+    CHECK(p.a.num_established() == 1);
+
+    p.a.engine->set_key(key_c());
+    p.b.dns[Identity::of(p.a.address)] = {key_c().public_key()};  // retired
+    p.a.initiate(p.b, {p.anna, p.bert}, 3);
+    p.world.run();
+    CAPTURE(p.world.told());
+    CHECK(p.a.num_established() == 2);
+    CHECK(p.b.wanted_authorization.back().key == key_c().public_key());
+    p.a.initiate(p.b, {p.alice, p.bert}, 4);  // on the new one
+    p.world.run();
+    CHECK(p.a.num_established() == 2);
+    CHECK(p.a.failed.empty());
+    CHECK(p.b.wanted_authorization.back().key == key_c().public_key());
+}
+
 TEST_CASE("key rollover: as responder too", "[exchange]") {
     Pairing p;
     p.a.dns[Identity::of(p.b.address)] = {key_c().public_key()};

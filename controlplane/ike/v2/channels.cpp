@@ -13,9 +13,10 @@ namespace oegate::ike::v2 {
 
 namespace {
 
-/// Never by address alone: identity, key and verdict too.
-bool usable_channel(const IkeSa& sa, const Initiate& request) {
-    return sa.state == SaState::established && sa.local.address == request.local &&
+/// Never by address alone: identity, key and verdict too. Nor one that knows us by a former
+/// key: the peer looks for that beside each new pair's source (r.source).
+bool usable_channel(const Core& core, const IkeSa& sa, const Initiate& request) {
+    return sa.own_key == core.key_number && sa.state == SaState::established && sa.local.address == request.local &&
            sa.remote.address == request.gateway && sa.verdict == request.verdict &&
            sa.configured == request.configured &&
            (sa.peer == request.peer ||
@@ -28,7 +29,7 @@ IkeSa* find_channel_for(Core& core, const Initiate& request) {
     for (const Serial serial : core.sas_with(request.gateway)) {
         IkeSa* sa = core.find(serial);
         // The newest: the others are on their way out.
-        if (sa != nullptr && usable_channel(*sa, request) &&
+        if (sa != nullptr && usable_channel(core, *sa, request) &&
             (best == nullptr || sa->established_at >= best->established_at))
             best = sa;
     }

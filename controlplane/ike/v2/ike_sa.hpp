@@ -123,6 +123,7 @@ struct IkeSa {
     Identity peer;
     std::vector<PublicKey> candidates;  // initiator: from DNS; responder: answer to WantPeerKeys
     PublicKey peer_key;                 // the one that verified
+    std::uint32_t own_key = 0;          // Core::key_number when it was begun
     Verdict verdict = Verdict::indeterminate;
     Time created{}, established_at = kNever, last_heard{};
     std::vector<Identity> also;         // identities that it may prove instead

@@ -28,6 +28,7 @@ IkeSa& make_successor(Core& core, IkeSa& old, bool initiator, Time now) {
     succ.own = old.own;
     succ.peer = old.peer;
     succ.peer_key = old.peer_key;
+    succ.own_key = old.own_key;
     succ.configured = old.configured;
     succ.verdict = old.verdict;
     succ.nat = old.nat;

@@ -20,6 +20,7 @@ IkeSa& Core::make_sa(const Endpoint& local, const Endpoint& remote, Time now) {
     sa->local = local;
     sa->remote = remote;
     sa->created = sa->last_heard = now;
+    sa->own_key = key_number;
     IkeSa& made = *sa;
     by_channel_[made.channel] = made.serial;
     by_remote_.insert({remote.address, made.serial});
