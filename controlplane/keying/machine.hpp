@@ -253,7 +253,7 @@ class Keying::Impl {
     void bind_sticky(const Address& destination, Time now);
     bool forget_sticky(Address destination);
     void put_sticky(const StickyEntry& entry);
-    void mark_sticky(Connection& c, Story reason, Time now);
+    void mark_sticky(Connection& c, const Row& row, Time now);
 
     // offers.cpp
     Offer& create_offer(const Address& peer);

@@ -46,7 +46,7 @@ void Keying::Impl::run(Connection& c, const Row& row, const Step& s, Time now) {
         case Run::forget_late:
             return stop_seeking(c);
         case Run::mark_sticky:
-            return mark_sticky(c, row.story, now);
+            return mark_sticky(c, row, now);
         // looks.cpp
         case Run::ask_use:
             c.ask_at = now + t.ask_use;

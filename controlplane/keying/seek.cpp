@@ -117,12 +117,12 @@ void Keying::Impl::conclude(Connection& c, Story reason, Time now) {
     if (c.answer_until > now) c.lifespan_at = std::min(c.lifespan_at, c.answer_until);  // not beyond the TTL
     c.lifespan_at = std::max(c.lifespan_at, now + t.least_failure);
     c.look_at = now + t.look_again_first;
-    set_policy(c, c.state == State::clear_text ? FlowState::pass : FlowState::deny, reason);
-    forget_children(c, true);  // l.changed: what was keyed before this conclusion
-    if (c.stuck) {
-        c.stuck = false;
+    if (c.stuck)
         step(c, {Event::sticky, "encrypted before, and DNS has no proof that it is over"}, now);
-    }
+    else
+        set_policy(c, c.state == State::clear_text ? FlowState::pass : FlowState::deny, reason);
+    c.stuck = false;
+    forget_children(c, true);  // l.changed: what was keyed before this conclusion
 }
 
 /// No instance may be made, and a hold must end: the held datagrams get their answer, and

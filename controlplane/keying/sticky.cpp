@@ -60,11 +60,11 @@ void Keying::Impl::bind_sticky(const Address& destination, Time now) {
         step(connections.at(id), {Event::sticky, "another pair of this destination was encrypted"}, now);
 }
 
-void Keying::Impl::mark_sticky(Connection& c, Story reason, Time now) {
+void Keying::Impl::mark_sticky(Connection& c, const Row& row, Time now) {
     // In the clear until now: its destination can be keyed, so it is looked at soon.
-    if (c.policy == FlowState::pass) c.lifespan_at = now + config.timers.least_failure;
+    if (row.to == To::deny) c.lifespan_at = now + config.timers.least_failure;
     c.ask_at = kNever;
-    set_policy(c, FlowState::deny, reason);
+    set_policy(c, FlowState::deny, row.story);
 }
 
 /// By value: the caller may name an entry of what changes here.
