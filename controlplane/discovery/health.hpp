@@ -39,6 +39,12 @@ class Health {
         Resolver& r = resolvers_[resolver];
         if (++r.troubles >= kTroubles) r.rests_until = now + kRest;
     }
+    /// Its answer was bogus, and others are being asked: until it is known who was right,
+    /// new questions go to those first, or a chain of twenty links would be asked twice.
+    void doubt(std::size_t resolver, Time now) {
+        Resolver& r = resolvers_[resolver];
+        r.mistrusted_until = std::max(r.mistrusted_until, now + kDoubt);
+    }
     /// Its answer was bogus, and another resolver had one that is not: true when that is
     /// news (the operator is told once, and again when it goes on for long).
     bool forged(std::size_t resolver, Time now) {
@@ -72,6 +78,7 @@ class Health {
     static constexpr unsigned kTroubles = 4;
     static constexpr Duration kRest = 60s;
     static constexpr Duration kTellAgain = 24h;
+    static constexpr Duration kDoubt = 5s;
 
   private:
     struct Resolver {

@@ -184,14 +184,15 @@ bool Query::any_left() const {
 bool Query::doubt(Reply bogus, Time now) {
     resolvers_[answered_by_].refused = true;
     if (!any_left() || now >= give_up_) return false;
-    doubt_others(std::move(bogus), {answered_by_});
+    doubt_others(std::move(bogus), {answered_by_}, now);
     reply_.reset();
     message_.clear();
     ask_next(now);
     return true;
 }
 
-void Query::doubt_others(Reply bogus, const std::set<std::size_t>& resolvers) {
+void Query::doubt_others(Reply bogus, const std::set<std::size_t>& resolvers, Time now) {
+    for (const std::size_t resolver : resolvers) outlet_.health.doubt(resolver, now);
     if (!worst_ || worst_->state == Reply::State::failed) worst_ = std::move(bogus);
     doubted_.insert(resolvers.begin(), resolvers.end());
 }

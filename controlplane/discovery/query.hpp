@@ -73,7 +73,7 @@ class Query {
     bool doubt(Reply bogus, Time now);
     /// The same, where the fault lies in an answer to another question (DNSKEY, DS) that
     /// these resolvers gave.
-    void doubt_others(Reply bogus, const std::set<std::size_t>& resolvers);
+    void doubt_others(Reply bogus, const std::set<std::size_t>& resolvers, Time now);
     /// What one of them made of it, while another is being asked.
     const std::optional<Reply>& worst() const { return worst_; }
     const std::set<std::size_t>& doubted() const { return doubted_; }

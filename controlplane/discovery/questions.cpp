@@ -242,7 +242,7 @@ bool Questions::ask_elsewhere(AskedAt at, const Question& suspect, const Reply& 
         bench_.tell([suspect](Validator& judge) { judge.stands(suspect); });
         return false;
     }
-    asked.query->doubt_others(reply, tried);
+    asked.query->doubt_others(reply, tried, now);
     bench_.tell([suspect](Validator& judge) { judge.forget(suspect); });
     asked.wanted.insert(suspect);
     ++outlet_.counters.chain;

@@ -59,7 +59,7 @@ struct Play {
     explicit Play(ByteView script) : in(script) {
         const unsigned mode = in.u8();
         config.resolvers.push_back({Address::ipv4(10, 53, 0, 1), 53, true});
-        if (mode & 1) config.resolvers.push_back({Address::ipv4(10, 53, 0, 2), 53, false});
+        if (mode & 1) config.resolvers.push_back({Address::ipv4(10, 53, 0, 2), 53, (mode & 128) != 0});
         if (mode & 2) config.validation = config::Validation::own;
         config.unsigned_records = static_cast<config::UnsignedRecords>((mode >> 2) % 3);
         config.max_queries = 1 + (mode >> 4) % 8;
@@ -67,10 +67,16 @@ struct Play {
         config.per_source = 3;
         config.cache_entries = 4;
         discovery = std::make_unique<Discovery>(
-            config, random, [] { return std::int64_t{2'000'000'000}; }, std::make_unique<Judge>(&in));
+            config, random, [] { return std::int64_t{2'000'000'000}; }, std::make_unique<Judge>(&in),
+            Surroundings{.judge_elsewhere = (mode & 128) != 0});
     }
 
     void take() {
+        if (auto next = discovery->next_judgement()) {
+            require(!held);
+            held = std::move(next);
+        }
+        while (discovery->next_complaint()) continue;
         while (auto action = discovery->next_action()) {
             if (auto* query = std::get_if<SendQuery>(&*action))
                 require(open.emplace(query->query, std::move(*query)).second);
@@ -96,11 +102,23 @@ struct Play {
     void pass(Duration duration) {
         const Time end = now + duration;
         take();
+        // The pool is done with what it had.
+        while (held) {
+            const auto judgement = std::exchange(held, nullptr);
+            judgement->run();
+            discovery->on_judged(*judgement, now);
+            take();
+        }
         while (discovery->next_deadline() <= end) {
             require(++num_timers < 100'000);
             now = std::max(now, discovery->next_deadline());
             discovery->on_timer(now);
             take();
+            if (const auto judgement = std::exchange(held, nullptr)) {
+                judgement->run();
+                discovery->on_judged(*judgement, now);
+                take();
+            }
         }
         now = end;
     }
@@ -177,6 +195,7 @@ struct Play {
     std::unique_ptr<Discovery> discovery;
     std::map<QueryId, SendQuery> open;
     std::set<LookupId> waiting;
+    std::shared_ptr<Judgement> held;  // in the pool
     Time now{1000s};
     unsigned num_timers = 0;
 };

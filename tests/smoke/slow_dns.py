@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""slow_dns.py LISTEN SERVER DELAY EVERY: a relay for DNS over UDP and a bad line in one: each
-question waits DELAY seconds, and every EVERYth datagram is lost. For the stories alone."""
+"""slow_dns.py LISTEN SERVER DELAY EVERY [strip]: a relay for DNS over UDP and a bad line in one: each
+question waits DELAY seconds, and every EVERYth datagram is lost; with strip it asks without EDNS, so
+that answers come without signatures. For the stories alone."""
 import heapq
 import select
 import socket
@@ -10,6 +11,7 @@ import time
 listen, server, delay, every = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
 front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 front.bind((listen, 53))
+strip = sys.argv[5:] == ['strip']
 waiting, asked, seen = [], {}, 0
 while True:
     left = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
@@ -24,5 +26,7 @@ while True:
     while waiting and waiting[0][0] <= time.monotonic():
         _, _, data, peer = heapq.heappop(waiting)
         back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if strip:  # the OPT record is the last 11 bytes
+            data = data[:10] + bytes(2) + data[12:-11]
         back.sendto(data, (server, 53))
         asked[back] = peer

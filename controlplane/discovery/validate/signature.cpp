@@ -17,10 +17,7 @@ bool is_rsa(std::uint8_t algorithm) {
     return algorithm == 5 || algorithm == 7 || algorithm == 8 || algorithm == 10;
 }
 
-/// Longer exponents only make verification slow, forty times with one as long as the modulus.
-constexpr std::size_t kMaxExponentLen = 8;
-
-/// RFC 3110 §2: bits of the modulus; 0 when there is none, or the key is too dear.
+/// RFC 3110 §2: bits of the modulus; 0 when there is none, or the exponent is too long.
 std::size_t rsa_bits(ByteView key) {
     Reader in(key);
     std::size_t exponent_len = in.u8();

@@ -156,6 +156,28 @@ TEST_CASE("own validation: after its forgery a resolver is asked last for a minu
     CHECK(first_asked(4) == w.config.resolvers[0].address);
 }
 
+TEST_CASE("own validation: a long chain through a liar is not asked twice over") {
+    // Each link is wanted when the one before it is there; only the first is asked of both.
+    struct Long : Judge {
+        static Question link(int i) { return {"z" + std::to_string(i) + ".", kDnskey}; }
+        Step judge(const Question& question, ByteView message, Time) override {
+            for (int i = 0; i < 20; ++i) {
+                if (!learnt.contains(link(i))) return std::vector{link(i)};
+                if (!learnt[link(i)].value_or(false)) return fault(link(i));
+            }
+            if (!parse_message(message)->authentic) return fault(question);
+            return Judged{Verdict::secure, 90s, "", {}};
+        }
+    };
+    OwnWorld w(2);
+    w.discovery = std::make_unique<Discovery>(
+        w.config, w.random, [&w] { return w.wall; }, std::make_unique<Long>());
+    w.answer([](std::size_t resolver, const Question&) { return resolver == 1; });
+    CHECK(w.delegation(kBob).outcome == Outcome::usable);
+    CHECK(w.asked(0, kDnskey) == 1);
+    CHECK(w.asked(1, kDnskey) == 20);
+}
+
 TEST_CASE("own validation: what all resolvers strip is bogus, each asked once, and nobody is blamed") {
     OwnWorld w(2);
     SECTION("the answers") {
