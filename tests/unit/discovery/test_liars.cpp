@@ -166,7 +166,7 @@ TEST_CASE("own validation: a long chain through a liar is not asked twice over")
                 if (!learnt[link(i)].value_or(false)) return fault(link(i));
             }
             if (!parse_message(message)->authentic) return fault(question);
-            return Judged{Verdict::secure, 90s, "", {}};
+            return Judged{Verdict::secure, 90s, "", question.name};
         }
     };
     OwnWorld w(2);
