@@ -180,14 +180,10 @@ LookupId Discovery::Impl::look_up(Owner owner, const std::string& name, Time now
 
 Load Discovery::Impl::load() const {
     const Places& places = outlet_.places;
-    Load load{lookups_.size(),
-              places.taken(),
-              places.waiting(),
-              config_.max_waiting * kQuestionsPerLookup,
-              places.num_sources(),
-              questions_.num_to_judge(),
-              cache_.size(),
-              0};
+    Load load{lookups_.size(),      places.taken(),
+              places.waiting(),     config_.max_waiting * kQuestionsPerLookup,
+              places.num_sources(), questions_.num_to_judge(),
+              cache_.size(),        0};
     for (const auto& [source, open] : by_source_) load.most = std::max(load.most, open);
     return load;
 }

@@ -224,8 +224,8 @@ Response render_status(const StatusFacts& facts, const ReasonName& reason) {
     text += fmt::format("flows        {} ({}), {} datagrams held\n", readable(num_flows), flow_text, held);
     text += fmt::format("tunnels      {} over {} keying channels, {} pairs being keyed\n", control.tunnels,
                         control.ike_sas, control.pending);
-    text += fmt::format("clear text   {} pairs, {} of them oe-permissive that could not be keyed\n", control.clear_text,
-                        control.clear_fallbacks);
+    text += fmt::format("clear text   {} pairs, {} of them oe-permissive that could not be keyed\n",
+                        control.clear_text, control.clear_fallbacks);
     text += ledger_text(ledger, reason);
     text += fmt::format("denied       {} pairs\n", control.denied);
     text += fmt::format("drops        {} packets (show drops)\n", readable(drops));

@@ -16,9 +16,9 @@ namespace {
 /// Never by address alone: identity, key and verdict too. Nor one that knows us by a former
 /// key: the peer looks for that beside each new pair's source (r.source).
 bool usable_channel(const Core& core, const IkeSa& sa, const Initiate& request) {
-    return sa.own_key == core.key_number && sa.state == SaState::established && sa.local.address == request.local &&
-           sa.remote.address == request.gateway && sa.verdict == request.verdict &&
-           sa.configured == request.configured &&
+    return sa.own_key == core.key_number && sa.state == SaState::established &&
+           sa.local.address == request.local && sa.remote.address == request.gateway &&
+           sa.verdict == request.verdict && sa.configured == request.configured &&
            (sa.peer == request.peer ||
             std::find(request.also.begin(), request.also.end(), sa.peer) != request.also.end()) &&
            std::find(request.keys.begin(), request.keys.end(), sa.peer_key) != request.keys.end();

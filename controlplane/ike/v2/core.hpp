@@ -48,7 +48,7 @@ class Core {
     ~Core();
 
     const Settings settings;
-    PrivateKey key;  // jobs have copies: set_key() may replace it at any time
+    PrivateKey key;                // jobs have copies: set_key() may replace it at any time
     std::uint32_t key_number = 0;  // how often it did
     Random& random;
     SpiAllocator& spis;
