@@ -55,6 +55,8 @@ wait_for 10 serial_is 10.53.0.3 "$(serial_made)"
 expect "before: what the world sees" 0 "$(status_of verify)"
 cat "$out/verify"
 
+# Keyed first: of several pings in a hold only the first and the last survive.
+for bob in 192.2.0.66 2001:db8:b::66; do ping_from alice $bob 1 >"$out/first"; done
 ip netns exec oe-alice ping -n -i 0.1 -W 5 192.2.0.66 >"$out/ping4" 2>&1 & pinger4=$!
 ip netns exec oe-alice ping -n -i 0.1 -W 5 2001:db8:b::66 >"$out/ping6" 2>&1 & pinger6=$!
 for n in 4 6; do wait_for 10 grep -q 'icmp_seq=5 ' "$out/ping$n"; done
