@@ -22,7 +22,7 @@ std::vector<LimitView> Gateway::limits() const {
     const std::uint64_t channel_hits = e.channels_ousted + e.channels_refused;
     return {
         {"limits.connections", k.connections, c.limits.connections, rows(keying::Story::n_full),
-         "a new pair goes by its class, without keying (n.full)"},
+         "a new pair goes by its class, without keying (n.full); who has many, from three quarters on"},
         {"limits.pending-total", k.pending, c.limits.pending_total, pending_hits - k.pending_over_share,
          "a new pair goes as if keying had failed (n.limit)"},
         {"limits.pending-per-source", k.pending_most, c.limits.pending_per_source, k.pending_over_share,

@@ -139,9 +139,10 @@ TEST_CASE("show limits: connections, and questions of DNS") {
     c.dns.max_queries = 2;
     Rig rig(c);
     for (unsigned n = 0; n < 6; ++n) rig.miss("192.1.0.65", nth(n));
-    CHECK(rig.limit("limits.connections").use == 4);
-    CHECK(rig.limit("limits.connections").hits == 2);
-    CHECK(rig.limit("dns.per-source").use == 4);
+    // The last quarter is for who has few.
+    CHECK(rig.limit("limits.connections").use == 3);
+    CHECK(rig.limit("limits.connections").hits == 3);
+    CHECK(rig.limit("dns.per-source").use == 3);
     CHECK(rig.limit("dns.per-source").hits == 0);
     const auto queries = rig.limit("dns.max-queries");
     CHECK(*queries.use <= 2);
@@ -149,6 +150,9 @@ TEST_CASE("show limits: connections, and questions of DNS") {
     CHECK(*queries.hits > 0);
     CHECK(*rig.limit("dns.max-waiting, in questions").use > 0);
     CHECK(rig.limit("dns.max-waiting, in questions").hits == 0);
+    for (unsigned n = 50; n < 52; ++n) rig.miss("192.1.0.66", nth(n));
+    CHECK(rig.limit("limits.connections").use == 4);
+    CHECK(rig.limit("limits.connections").hits == 4);
 }
 
 TEST_CASE("show limits: one host's share of look-ups, and the cache") {
