@@ -1,6 +1,7 @@
 // CREATE_CHILD_SA and INFORMATIONAL: further pairs, rekeys by either side, deletes
 // that cross, liveness, the ends of IKE SAs; selectors and tables.
 #include <algorithm>
+#include <array>
 
 #include "ike/v2/child_offer.hpp"
 #include "ike/v2/rows.hpp"
@@ -556,6 +557,8 @@ TEST_CASE("an SA that cannot be installed is taken back", "[exchange]") {
 }
 
 TEST_CASE("a child that the peer deletes while its keys are made is not installed", "[exchange]") {
+    const bool overtakes = GENERATE(false, true);  // the delete, on its way, the answer
+    CAPTURE(overtakes);
     Pairing p;
     p.key_up();
     p.a.initiate(p.b, {p.anna, p.bert}, 2);
@@ -565,9 +568,10 @@ TEST_CASE("a child that the peer deletes while its keys are made is not installe
     p.world.settle();
     const Datagram request = p.world.take();
     // Both arrive before the crypto pool gets to A's Diffie-Hellman.
-    p.a.engine->on_datagram(answer.to, answer.from, answer.bytes, p.world.now);
-    p.a.engine->on_datagram(request.to, request.from, request.bytes, p.world.now);
+    for (const Datagram& d : overtakes ? std::array{request, answer} : std::array{answer, request})
+        p.a.engine->on_datagram(d.to, d.from, d.bytes, p.world.now);
     p.world.run();
+    CHECK(p.a.spis.in_use.size() == 1);
     REQUIRE(p.a.failed.size() == 1);
     CHECK(p.a.failed.front().failure == Failure::child_refused);
     check_same_pair(p.a, p.b);

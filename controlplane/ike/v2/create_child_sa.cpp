@@ -119,6 +119,9 @@ void on_child_answer(Turn& turn, const wire::Payloads& payloads) {
                                  : judge_answer(turn, *child, payloads);
     const ChildId id = child->id;
     turn.core.raise(turn, *child, event);
+    if (Child* made = turn.core.find_child(id); made != nullptr && event == ChildEvent::accepted &&
+                                                std::ranges::count(turn.sa.out.taken_back, made->spi_out) > 0)
+        turn.core.raise(turn, *made, ChildEvent::delete_received);
     // A retry with another group keeps the window, a later one has left it already.
     const auto& active = turn.sa.out.active;
     const Child* after = turn.core.find_child(id);

@@ -54,6 +54,9 @@ struct OutWindow {
     std::optional<Request> request;
     std::optional<Task> active;  // from the first crypto job to the end of the exchange
     std::deque<Task> queue;
+    /// SPIs that the peer deleted and we do not know, while our CREATE_CHILD_SA is open: its
+    /// answer, which the delete has overtaken, may be what makes them known.
+    std::vector<std::uint32_t> taken_back;
     Time wake = kNever;  // when a postponed task may begin
 };
 

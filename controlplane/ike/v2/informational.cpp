@@ -64,6 +64,19 @@ void hint(Turn& turn) {
     enqueue(turn, Task{.kind = Task::Kind::liveness});
 }
 
+namespace {
+
+/// Only a few: who names more than he has answered for is no peer that we could help.
+void remember_taken_back(IkeSa& sa, std::uint32_t spi) {
+    constexpr std::size_t kMost = 4;
+    OutWindow& out = sa.out;
+    if (out.request && out.active && out.active->kind == Task::Kind::create_child &&
+        out.taken_back.size() < kMost)
+        out.taken_back.push_back(spi);
+}
+
+}  // namespace
+
 namespace info {
 
 /// Deletes of children, SPIs that the peer does not have, or an empty liveness check; every
@@ -74,7 +87,10 @@ void on_request(Turn& turn) {
         if (request->protocol != wire::ProtocolId::esp) continue;
         for (const std::uint32_t spi : request->spis) {
             Child* child = turn.core.child_by_spi_out(turn.sa, spi);
-            if (child == nullptr) continue;  // RFC 7296 §2.25.1: answered without it
+            if (child == nullptr) {  // RFC 7296 §2.25.1: answered without it
+                remember_taken_back(turn.sa, spi);
+                continue;
+            }
             const std::uint32_t ours = child->spi_in;
             const bool crossed = child->delete_sent;
             const bool taken = turn.core.raise(turn, *child, ChildEvent::delete_received);

@@ -91,6 +91,7 @@ void repeat_answer(Turn& turn) {
 void request_done(Turn& turn) {
     turn.sa.out.request.reset();
     turn.sa.out.active.reset();
+    turn.sa.out.taken_back.clear();
     start_next(turn);
 }
 
