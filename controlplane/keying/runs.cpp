@@ -105,6 +105,7 @@ void Keying::Impl::run(Connection& c, const Row& row, const Step& s, Time now) {
             set_policy(c, FlowState::hold, row.story);
             drop_child(c, s.child);
             c.hold_at = now + t.hold;
+            c.reauth = false;  // no SA pair is left to be proven again: what is held has its class's end
             return;
         case Run::reapply:
             return reapply(c);

@@ -60,7 +60,7 @@ struct OwnWorld : World {
     }
     /// What each resolver does with each question; true: signatures are left in.
     void answer(std::function<std::optional<bool>(std::size_t resolver, const Question&)> leaves) {
-        dns = [this, leaves](const SendQuery& query, const SeenQuestion& seen) -> std::optional<Script> {
+        dns = [leaves](const SendQuery& query, const SeenQuestion& seen) -> std::optional<Script> {
             const auto resolver = static_cast<std::size_t>(query.server.wire()[3] - 1);
             const auto whole = leaves(resolver, seen.question);
             if (!whole) return std::nullopt;

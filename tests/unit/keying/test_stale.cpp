@@ -256,6 +256,19 @@ ROW_TEST("row k.key-gone: expired when the peer does not prove the new key") {
     }
 }
 
+ROW_TEST("row k.key-gone: what was held since the SA pair died meanwhile ends as its class says") {
+    r.key_pair(30s);
+    r.go_stale();
+    r.dns(answer(Outcome::usable, {with_key(kSgB, 2)}));
+    r.gone(1, ike::ChildGone::Reason::ike_dead);
+    CHECK(r.policy() == FlowState::hold);
+    r.fails(ike::Failure::silence);
+    CHECK(r.ran(Story::g_silence) == 1);
+    CHECK(r.state() == "clear-text");
+    CHECK(r.policy() == FlowState::pass);
+    CHECK(r.dropped.empty());
+}
+
 ROW_TEST("row k.key-gone: a peer that speaks for itself is looked up by its key") {
     NewChild c = r.child(9, false);
     c.pair = {kAlice, kSgB};
