@@ -351,7 +351,7 @@ std::vector<Key> make_keys() {
         value("timers.liveness", duration(1s, 1h), FIELD(timers.liveness),
               "Least time between two liveness checks of a peer.", "RFC 7296 §2.4"),
         value("timers.requery", duration(1s, 1h), FIELD(timers.requery),
-              "Wait after a failed re-query of DNS."),
+              "Wait after a failed re-query of DNS; what is not encrypted waits at most `dns-failure`."),
         value("timers.old-inbound", duration(1s, 10min), FIELD(timers.old_inbound),
               "A replaced inbound SA stays so long.", "RFC 7296 §2.8"),
         value("timers.idle-channel", duration(10s, 24h), FIELD(timers.idle_channel),

@@ -48,11 +48,16 @@ void Keying::Impl::refresh(Connection& c, Time now) {
     c.lifespan_at = now + std::max(c.lifespan, t.least_failure);
 }
 
-/// l.bad: asked again a little later.
+/// l.bad: asked again a little later; what waits for DNS, when its failure is over (RFC 9520
+/// §3.2) if that is earlier.
 void Keying::Impl::retry_query(Connection& c, Time now) {
+    const config::Timers& t = config.timers;
     abandon_lookup(c);
     c.news.reset();
-    (c.state == State::keyed ? c.look_at : c.lifespan_at) = now + config.timers.requery;
+    if (c.state == State::keyed)
+        c.look_at = now + t.requery;
+    else
+        c.lifespan_at = now + std::min(t.requery, std::max(t.dns_failure, t.least_failure));
 }
 
 /// l.bad: keying anew takes too long while an SA pair serves.

@@ -171,6 +171,19 @@ ROW_TEST("row l.bad: no answer, a bogus one or a weaker one changes nothing, and
     }
 }
 
+ROW_TEST("row l.bad: what waits for DNS is asked for when its failure is over, not later") {
+    r.config.timers.dns_failure = 20s;
+    r.miss();
+    r.dns(answer(Outcome::failed, {}, 20s));
+    for (const std::size_t asked : {2u, 3u, 4u}) {
+        r.pass(20s);
+        r.used(true);
+        REQUIRE(r.lookups.size() == asked);
+        r.dns(answer(Outcome::failed, {}, 20s));
+        CHECK(r.state() == "clear-text");
+    }
+}
+
 ROW_TEST("row l.bad: a failure stays what it is while DNS fails, and is asked again") {
     r.miss();
     r.dns(answer(Outcome::bogus, {}, 1h, Verdict::bogus));
