@@ -26,6 +26,17 @@ struct Recorded {
 
 const Recorded& recorded();
 
+/// The packet as it goes over the wire; it is freed.
+inline Bytes into_wire(ldns_pkt* packet) {
+    std::uint8_t* wire = nullptr;
+    std::size_t wire_len = 0;
+    REQUIRE(ldns_pkt2wire(&wire, packet, &wire_len) == LDNS_STATUS_OK);
+    Bytes out(wire, wire + wire_len);
+    std::free(wire);
+    ldns_pkt_free(packet);
+    return out;
+}
+
 /// The message with its answer and authority records kept, changed or left out.
 /// section: 1 answer, 2 authority.
 using Edit = std::function<bool(ldns_rr* rr, int section)>;
@@ -46,13 +57,7 @@ inline Bytes edited(const Bytes& message, const Edit& keep) {
     ldns_rr_list* authority = sift(ldns_pkt_authority(packet), 2);
     ldns_pkt_set_authority(packet, authority);
     ldns_pkt_set_nscount(packet, static_cast<std::uint16_t>(ldns_rr_list_rr_count(authority)));
-    std::uint8_t* wire = nullptr;
-    std::size_t wire_len = 0;
-    REQUIRE(ldns_pkt2wire(&wire, packet, &wire_len) == LDNS_STATUS_OK);
-    Bytes out(wire, wire + wire_len);
-    std::free(wire);
-    ldns_pkt_free(packet);
-    return out;
+    return into_wire(packet);
 }
 /// The message with one record more in its answer section.
 inline Bytes with_answer(const Bytes& message, const char* record) {
@@ -61,13 +66,7 @@ inline Bytes with_answer(const Bytes& message, const char* record) {
     ldns_rr* rr = nullptr;
     REQUIRE(ldns_rr_new_frm_str(&rr, record, 0, nullptr, nullptr) == LDNS_STATUS_OK);
     REQUIRE(ldns_pkt_push_rr(packet, LDNS_SECTION_ANSWER, rr));
-    std::uint8_t* wire = nullptr;
-    std::size_t wire_len = 0;
-    REQUIRE(ldns_pkt2wire(&wire, packet, &wire_len) == LDNS_STATUS_OK);
-    Bytes out(wire, wire + wire_len);
-    std::free(wire);
-    ldns_pkt_free(packet);
-    return out;
+    return into_wire(packet);
 }
 inline std::uint16_t covered(ldns_rr* rr) {
     return ldns_rr_get_type(rr) == LDNS_RR_TYPE_RRSIG

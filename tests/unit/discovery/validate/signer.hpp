@@ -55,13 +55,7 @@ class Signer {
         for (const std::string& text : answer) ldns_pkt_push_rr(packet, LDNS_SECTION_ANSWER, parse(text));
         for (const std::string& text : authority)
             ldns_pkt_push_rr(packet, LDNS_SECTION_AUTHORITY, parse(text));
-        std::uint8_t* wire = nullptr;
-        std::size_t wire_len = 0;
-        REQUIRE(ldns_pkt2wire(&wire, packet, &wire_len) == LDNS_STATUS_OK);
-        Bytes out(wire, wire + wire_len);
-        std::free(wire);
-        ldns_pkt_free(packet);
-        return out;
+        return into_wire(packet);
     }
 
   private:
