@@ -3,7 +3,8 @@
 // wrong worker, clear and ESP; SAs, routes, classes, neighbours, captures and snapshots
 // change meanwhile. Order, numbering, replay and the ledger must hold; under
 // ThreadSanitizer (scripts/check) so must every hand-over between threads.
-// OEGATE_THREADS_SECONDS says how long (4).
+// It goes on until all of that was seen to happen, at least OEGATE_THREADS_SECONDS (4);
+// after a minute what did not happen is a failure.
 #include <rte_cycles.h>
 #include <rte_mempool.h>
 
@@ -49,19 +50,12 @@ class Traffic {
     }
     std::uint64_t sent() const { return sent_; }
     std::uint64_t taken() const { return taken_; }
-    void check() const {
+    /// Something of every flow passed, and enough was repeated.
+    bool did_all() const {
         unsigned flows[5] = {};
-        for (const auto& [at, flow] : out_) {
-            CAPTURE(at.first, at.second, flow.sent);
-            CHECK(flow.passed > 0);
-            ++flows[at.first];
-        }
-        CHECK(flows[kOfPair] == kPairs);
-        CHECK(flows[kOfTunnel] == kFlows);
-        CHECK(flows[kClear] == kFlows);
-        CHECK(in_.size() == kFlows);
-        CHECK(came_.size() > 10);
-        CHECK(repeated_ > 10);
+        for (const auto& [at, flow] : out_) flows[at.first] += flow.passed > 0;
+        return flows[kOfPair] == kPairs && flows[kOfTunnel] == kFlows && flows[kClear] == kFlows &&
+               in_.size() == kFlows && came_.size() > 10 && repeated_ > 10;
     }
 
   private:
@@ -167,6 +161,9 @@ class Traffic {
     std::uint64_t sent_ = 0, taken_ = 0, repeated_ = 0;
 };
 
+constexpr std::uint64_t kMany = 1000;  // handed over, with rings of two entries
+constexpr std::chrono::seconds kPatience{60};
+
 std::chrono::seconds how_long() {
     const char* seconds = std::getenv("OEGATE_THREADS_SECONDS");
     return std::chrono::seconds(seconds == nullptr ? 4 : std::atoi(seconds));
@@ -203,10 +200,17 @@ TEST_CASE("threads: two workers, control and traffic at once, rings of two entri
     std::atomic<bool> done{false};
     for (unsigned worker = 0; worker < kWorkers; ++worker) p.start(worker);
     std::thread control_thread([&] { control.run(done); });
-    const auto from = SteadyClock::now();
-    while (SteadyClock::now() - from < how_long()) {
-        traffic.step();
-        std::this_thread::yield();
+    const auto seconds = [from = SteadyClock::now()] { return SteadyClock::now() - from; };
+    // How much happens in a second is the machine's and the scheduler's: it is waited for.
+    const auto all_happened = [&] {
+        return control.did_all() && traffic.did_all() && p.sum().handed_over > kMany &&
+               p.drops(Drop::handoff_full) > 0;
+    };
+    while (seconds() < how_long() || (!all_happened() && seconds() < kPatience)) {
+        for (int step = 0; step < 100; ++step) {
+            traffic.step();
+            std::this_thread::yield();
+        }
     }
     done.store(true);
     control_thread.join();
@@ -221,17 +225,17 @@ TEST_CASE("threads: two workers, control and traffic at once, rings of two entri
     }
     p.stop();
     traffic.take();
-    traffic.check();
     const WorkerStatus s = p.sum();
     CAPTURE(s.received, s.generated, s.transmitted, s.dropped, s.consumed, s.held, s.waiting_neighbour);
     CHECK(s.received == traffic.sent());
     CHECK(s.transmitted == traffic.taken());
     CHECK(s.handed_over == s.taken_over);
-    CHECK(s.handed_over > s.received / 8);
+    CHECK(s.handed_over > kMany);
     CHECK(s.received + s.generated + s.fragments_made ==
           s.transmitted + s.dropped + s.consumed + s.merged + s.held + s.waiting_neighbour);
     CHECK(rte_mempool_in_use_count(p.plane->parts().pool) == s.held + s.waiting_neighbour);
     CHECK(control.did_all());
+    CHECK(traffic.did_all());
     CHECK(p.drops(Drop::handoff_full) > 0);
     // Each of these is provoked. An SA that was taken away too early would be sa_missing.
     std::uint64_t provoked = 0;

@@ -321,9 +321,11 @@ class Control final : public bridge::Inbox {
     std::array<std::atomic<std::uint32_t>, kWorkers> ready_{};
     std::deque<Removal> removals_due_;
     bool router_known_ = true;
-    std::uint64_t rekeys_ = 0, removals_ = 0, verdicts_ = 0, snapshots_ = 0, traces_ = 0, copies_ = 0,
-                  observed_ = 0;
-    unsigned changes_ = 0;
+    // The traffic's thread reads them while this one counts.
+    std::atomic<std::uint64_t> rekeys_ = 0, removals_ = 0, verdicts_ = 0, snapshots_ = 0, traces_ = 0,
+                               copies_ = 0;
+    std::atomic<unsigned> changes_ = 0;
+    std::uint64_t observed_ = 0;
 };
 
 }  // namespace oegate::packet_test::threads
