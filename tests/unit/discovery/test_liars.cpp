@@ -217,15 +217,9 @@ TEST_CASE(
         });
     }
     const Time start = w.now;
-    w.d().look_up_delegation(kBob, w.now);
-    w.run_until(start + 4999ms);
-    CHECK_FALSE(w.d().next_completion());
-    w.run_until(start + 5s);
-    const auto done = w.d().next_completion();
-    REQUIRE(done);
-    CHECK(std::get<DelegationDone>(*done).answer.outcome == Outcome::bogus);
-    CHECK(std::get<DelegationDone>(*done).answer.detail.find(" of 192.2.0.66 is bogus: not signed") !=
-          std::string::npos);
+    const DelegationAnswer answer = w.delegation_at_timeout(kBob);
+    CHECK(answer.outcome == Outcome::bogus);
+    CHECK(answer.detail.find(" of 192.2.0.66 is bogus: not signed") != std::string::npos);
     w.run_until(start + 11s);
     CHECK(w.open.empty());
     CHECK(w.d().next_deadline() == kNever);

@@ -59,14 +59,7 @@ TEST_CASE("SERVFAIL, then CD=1 lost: failed after the time-out") {
     w.dns = [](const SendQuery&, const SeenQuestion& seen) {
         return seen.cd ? std::nullopt : std::optional(Script{.rcode = 2});
     };
-    const Time start = w.now;
-    w.d().look_up_delegation(kBob, w.now);
-    w.run_until(start + 4999ms);
-    CHECK_FALSE(w.d().next_completion());
-    w.run_until(start + 5s);
-    const auto done = w.d().next_completion();
-    REQUIRE(done);
-    CHECK(std::get<DelegationDone>(*done).answer.outcome == Outcome::failed);
+    CHECK(w.delegation_at_timeout(kBob).outcome == Outcome::failed);
 }
 
 TEST_CASE("lost answers are asked for again, each time from a fresh socket and ID") {
@@ -89,15 +82,8 @@ TEST_CASE("lost answers are asked for again, each time from a fresh socket and I
 
 TEST_CASE("no answer at all: failed after the time of a look-up") {
     World w;
-    const Time start = w.now;
     w.dns = [](const SendQuery&, const SeenQuestion&) { return std::optional<Script>{}; };
-    w.d().look_up_delegation(kBob, w.now);
-    w.run_until(start + 4999ms);
-    CHECK_FALSE(w.d().next_completion());
-    w.run_until(start + 5s);
-    const auto done = w.d().next_completion();
-    REQUIRE(done);
-    const DelegationAnswer& answer = std::get<DelegationDone>(*done).answer;
+    const DelegationAnswer answer = w.delegation_at_timeout(kBob);
     CHECK(answer.outcome == Outcome::failed);
     CHECK(answer.detail.find("no answer in time") != std::string::npos);
     CHECK(w.sent.size() == 15);

@@ -247,6 +247,17 @@ struct World {
         }
         now = end;
     }
+    /// A look-up that nothing ends but dns.timeout, 5 s: not a moment before.
+    DelegationAnswer delegation_at_timeout(const Address& owner) {
+        const Time start = now;
+        d().look_up_delegation(owner, now);
+        run_until(start + 4999ms);
+        CHECK_FALSE(d().next_completion());
+        run_until(start + 5s);
+        const auto done = d().next_completion();
+        REQUIRE(done);
+        return std::get<DelegationDone>(*done).answer;
+    }
     DelegationAnswer delegation(const Address& owner) {
         const LookupId id = d().look_up_delegation(owner, now);
         run_until(now + 30s);

@@ -3,25 +3,15 @@
 #include <algorithm>
 #include <deque>
 
-#include "catch.hpp"
-#include "gateway/gateway.hpp"
-#include "ike/crypto/rsa.hpp"
 #include "ike/wire/message.hpp"
+#include "parts.hpp"
 #include "sim/zone.hpp"
 
 using namespace oegate;
 using namespace oegate::gateway;
+using namespace whole_gateway;
 
 namespace {
-
-const ike::PrivateKey& key() {
-    static const ike::PrivateKey made = ike::PrivateKey::generate(2048).value();
-    return made;
-}
-
-Address ip(const std::string& text) {
-    return Address::parse(text).value();
-}
 
 const Address kOwn = ip("192.1.1.5");
 constexpr std::int64_t kWall = 1'800'000'000;
@@ -42,16 +32,6 @@ config::Config configuration() {
 store::PeerRecord record(const Address& remote) {
     return {Identity::of(kOwn), Identity::of(remote), kOwn, remote, Verdict::secure, kWall - 60};
 }
-
-Address nth_peer(unsigned n) {
-    return Address::ipv4(0xC6120000u + n);  // 198.18.0.0 and on
-}
-
-class Pool final : public ike::CryptoPool {
-  public:
-    void submit(ike::Job job) override { jobs.push_back(std::move(job)); }
-    std::deque<ike::Job> jobs;
-};
 
 struct Rig {
     explicit Rig(std::vector<store::PeerRecord> peers, config::Config c = configuration())
@@ -114,11 +94,11 @@ struct Rig {
 }  // namespace
 
 TEST_CASE("a stored peer whose key DNS has is sent IKE_SA_INIT after a restart") {
-    Rig rig({record(nth_peer(1))});
-    rig.zone.delegate(nth_peer(1), nth_peer(1), key().public_key());
+    Rig rig({record(nth_address(1))});
+    rig.zone.delegate(nth_address(1), nth_address(1), key().public_key());
     rig.pass(300ms);
     REQUIRE(rig.sent.size() == 1);
-    CHECK(rig.sent.front().remote.address == nth_peer(1));
+    CHECK(rig.sent.front().remote.address == nth_address(1));
     CHECK(rig.sent.front().local.address == kOwn);
     const auto header = ike::wire::parse_header_any_version(rig.sent.front().payload);
     REQUIRE(header);
@@ -133,19 +113,19 @@ TEST_CASE("a stored peer whose key DNS has is sent IKE_SA_INIT after a restart")
 }
 
 TEST_CASE("a stored peer without a key in DNS is left for later") {
-    Rig rig({record(nth_peer(1)), record(nth_peer(2))});
-    rig.zone.delegate(nth_peer(2), nth_peer(2), key().public_key());
+    Rig rig({record(nth_address(1)), record(nth_address(2))});
+    rig.zone.delegate(nth_address(2), nth_address(2), key().public_key());
     rig.pass(5s);
     CHECK(rig.num_logged("does not give its key") == 1);
     CHECK_FALSE(rig.sent.empty());
-    for (const auto& datagram : rig.sent) CHECK(datagram.remote.address == nth_peer(2));
+    for (const auto& datagram : rig.sent) CHECK(datagram.remote.address == nth_address(2));
 }
 
 TEST_CASE("what was secure then is not said to a weaker verdict now") {
     config::Config untrusting = configuration();
     untrusting.dns.resolvers.front().trusted_path = false;  // AD does not count: indeterminate
-    Rig rig({record(nth_peer(2))}, untrusting);
-    rig.zone.delegate(nth_peer(2), nth_peer(2), key().public_key());
+    Rig rig({record(nth_address(2))}, untrusting);
+    rig.zone.delegate(nth_address(2), nth_address(2), key().public_key());
     rig.pass(5s);
     CHECK(rig.sent.empty());
     CHECK(rig.num_logged("does not give its key") == 1);
@@ -153,7 +133,7 @@ TEST_CASE("what was secure then is not said to a weaker verdict now") {
 
 TEST_CASE("a thousand stored peers are told at a pace, eight at a time") {
     std::vector<store::PeerRecord> peers;
-    for (unsigned i = 0; i < 1000; ++i) peers.push_back(record(nth_peer(i)));
+    for (unsigned i = 0; i < 1000; ++i) peers.push_back(record(nth_address(i)));
     Rig rig(std::move(peers));
     SECTION("DNS is silent: no more than eight wait for it") {
         rig.answers = false;
@@ -169,30 +149,30 @@ TEST_CASE("a thousand stored peers are told at a pace, eight at a time") {
 }
 
 TEST_CASE("records of no use are taken out of the store") {
-    store::PeerRecord old = record(nth_peer(1));
+    store::PeerRecord old = record(nth_address(1));
     old.since = kWall - 8 * 24 * 3600;
-    store::PeerRecord moved = record(nth_peer(2));  // we had another address then
+    store::PeerRecord moved = record(nth_address(2));  // we had another address then
     moved.own = Identity::of(ip("192.1.1.99"));
     moved.local = ip("192.1.1.99");
-    store::PeerRecord named = record(nth_peer(3));
+    store::PeerRecord named = record(nth_address(3));
     named.own = Identity::of_name("sg.example");
     store::PeerRecord inside = record(ip("192.1.0.77"));  // never a gateway
     config::Config c = configuration();
-    c.peers = {{"hub", nth_peer(5), "", {}}};
-    store::PeerRecord configured = record(nth_peer(5));
-    Rig rig({old, moved, named, inside, configured, record(nth_peer(9))}, c);
+    c.peers = {{"hub", nth_address(5), "", {}}};
+    store::PeerRecord configured = record(nth_address(5));
+    Rig rig({old, moved, named, inside, configured, record(nth_address(9))}, c);
     rig.pass(2s);
     REQUIRE(rig.stores.size() == 5);
     for (const store::Action& action : rig.stores) {
         const auto* gone = std::get_if<store::RemovePeer>(&action);
         REQUIRE(gone != nullptr);
-        CHECK(gone->peer != Identity::of(nth_peer(9)));
+        CHECK(gone->peer != Identity::of(nth_address(9)));
     }
 }
 
 TEST_CASE("greeting ends with an orderly shutdown") {
     std::vector<store::PeerRecord> peers;
-    for (unsigned i = 0; i < 100; ++i) peers.push_back(record(nth_peer(i)));
+    for (unsigned i = 0; i < 100; ++i) peers.push_back(record(nth_address(i)));
     Rig rig(std::move(peers));
     rig.pass(1s);
     const unsigned before = rig.num_queries;

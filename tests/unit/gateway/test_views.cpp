@@ -4,24 +4,14 @@
 #include <deque>
 #include <memory>
 
-#include "catch.hpp"
-#include "gateway/gateway.hpp"
-#include "ike/crypto/rsa.hpp"
+#include "parts.hpp"
 #include "sim/zone.hpp"
 
 using namespace oegate;
 using namespace oegate::gateway;
+using namespace whole_gateway;
 
 namespace {
-
-const ike::PrivateKey& key() {
-    static const ike::PrivateKey made = ike::PrivateKey::generate(2048).value();
-    return made;
-}
-
-Address ip(const std::string& text) {
-    return Address::parse(text).value();
-}
 
 config::Config configuration() {
     config::Config c;
@@ -37,12 +27,6 @@ config::Config configuration() {
     c.ike.groups = {config::DhGroup::curve25519};
     return c;
 }
-
-class Pool final : public ike::CryptoPool {
-  public:
-    void submit(ike::Job job) override { jobs.push_back(std::move(job)); }
-    std::deque<ike::Job> jobs;
-};
 
 /// Datagrams of inside hosts miss; DNS says what `zone` has, when `answers`; no gateway
 /// outside ever answers.
@@ -112,7 +96,7 @@ struct Rig {
 };
 
 std::string nth(unsigned n) {
-    return Address::ipv4(0xC6120000u + n).text();  // 198.18.0.0 and on
+    return nth_address(n).text();
 }
 
 }  // namespace
