@@ -43,7 +43,10 @@ std::vector<gateway::LimitView> dataplane_limits(const config::Config& config, c
     for (const WorkerStatus& worker : facts.workers) events_lost += worker.events_lost;
     const Use flows = fullest(facts.memory, "flows", d.flows_per_worker);
     const Use held = fullest(facts.memory, "held datagrams", d.held_per_worker);
+    const Use held_of_one = fullest(facts.memory, "held from one source", d.held_per_source);
     const Use waiting = fullest(facts.memory, "waiting for a MAC address", d.waiting_total);
+    const Use waiting_for_one = fullest(facts.memory, "waiting for one neighbour", d.waiting_per_neighbour);
+    const Use waiting_of_one = fullest(facts.memory, "waiting from one source", 0);
     const Use fragments = fullest(facts.memory, "fragments", 0);
     const Use inbound = fullest(facts.memory, "inbound SAs", d.sas_per_worker);
     const Use outbound = fullest(facts.memory, "outbound SAs", d.sas_per_worker);
@@ -58,11 +61,13 @@ std::vector<gateway::LimitView> dataplane_limits(const config::Config& config, c
         {"dataplane.sas-per-worker, outbound", outbound.used, outbound.bound, std::nullopt,
          "the same, counted there"},
         {"dataplane.held-per-worker", held.used, held.bound, drops(Drop::hold_limit), "dropped (hold_limit)"},
-        {"dataplane.held-per-source", std::nullopt, d.held_per_source, drops(Drop::hold_source_limit),
+        {"dataplane.held-per-source", held_of_one.used, held_of_one.bound, drops(Drop::hold_source_limit),
          "dropped (hold_source_limit)"},
         {"dataplane.waiting-total", waiting.used, waiting.bound, drops(Drop::neighbour_queue_full),
          "dropped (neighbour_queue_full)"},
-        {"dataplane.waiting-per-neighbour", std::nullopt, d.waiting_per_neighbour, std::nullopt,
+        {"dataplane.waiting-per-neighbour", waiting_for_one.used, waiting_for_one.bound, std::nullopt,
+         "the same, counted there"},
+        {"dataplane.waiting-total, one source", waiting_of_one.used, waiting_of_one.bound, std::nullopt,
          "the same, counted there"},
         {"dataplane.neighbours", facts.neighbours, d.neighbours, facts.neighbours_refused,
          "the next hop is not asked for; what waits for it is dropped (neighbour_failed)"},

@@ -126,9 +126,17 @@ std::vector<MemoryStatus> CounterReader::memory() const {
         const int index = static_cast<int>(worker->index);
         all.push_back({"flows", index, ledger.flows.get(), security.flows.num_slots()});
         all.push_back({"held datagrams", index, ledger.held.get(), security.held.max_held()});
-        if (worker->waiting != nullptr)
-            all.push_back({"waiting for a MAC address", index, ledger.waiting_neighbour.get(),
-                           worker->waiting->bound()});
+        all.push_back({"held from one source", index, ledger.held_one_source.get(),
+                       security.held.of_one_source().bound()});
+        if (worker->waiting != nullptr) {
+            const WaitingRoom& waiting = *worker->waiting;
+            all.push_back(
+                {"waiting for a MAC address", index, ledger.waiting_neighbour.get(), waiting.bound()});
+            all.push_back({"waiting for one neighbour", index, ledger.waiting_one_neighbour.get(),
+                           waiting.for_one_neighbour().bound()});
+            all.push_back({"waiting from one source", index, ledger.waiting_one_source.get(),
+                           waiting.of_one_source().bound()});
+        }
         if (worker->reassembly != nullptr)
             all.push_back({"fragments", index, ledger.reassembling.get(), worker->reassembly->bound()});
         all.push_back({"inbound SAs", index, ledger.inbound_sas.get(), security.sad.num_slots()});

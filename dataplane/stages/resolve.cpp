@@ -27,6 +27,13 @@ bool is_broadcast(const Worker& worker, const Meta& m) {
            worker.own->find(m.pair.destination) == OwnAddresses::Kind::broadcast;
 }
 
+void tell_use(Worker& worker) {
+    const WaitingRoom& room = *worker.waiting;
+    worker.ledger.waiting_neighbour.set(room.size());
+    worker.ledger.waiting_one_neighbour.set(room.for_one_neighbour().get());
+    worker.ledger.waiting_one_source.set(room.of_one_source().get());
+}
+
 void wait(Worker& worker, const WaitingRoom::Neighbour& neighbour, rte_mbuf* packet) {
     if (worker.watch.has(Watch::kTrace)) [[unlikely]]
         watch_packet(worker, Stage::wait, packet);
@@ -40,7 +47,7 @@ void wait(Worker& worker, const WaitingRoom::Neighbour& neighbour, rte_mbuf* pac
         case WaitingRoom::Put::waits:
             break;
     }
-    worker.ledger.waiting_neighbour.set(worker.waiting->size());
+    tell_use(worker);
 }
 
 /// Puts the Ethernet header and the interface's tag in front.
@@ -65,7 +72,7 @@ void release(Worker& worker, const WaitingRoom::Neighbour& neighbour, const MacA
             }
         }
     }
-    worker.ledger.waiting_neighbour.set(worker.waiting->size());
+    tell_use(worker);
 }
 
 /// The neighbour is published, but we are not told yet: who waited for it is not

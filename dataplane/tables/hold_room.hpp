@@ -37,6 +37,8 @@ class HoldRoom {
     std::uint32_t num_held() const { return num_held_; }
     std::uint32_t num_seats() const { return num_seats_; }
     std::uint32_t max_held() const { return max_held_; }
+    /// What the source with most has, and may have.
+    const LargestCount& of_one_source() const { return shares_.most(); }
 
     /// Keeps `packet` as *first* of a flow. kNone when the room is full, or for this source.
     std::uint32_t take_seat(std::uint32_t flow, const Address& source, rte_mbuf* packet) {

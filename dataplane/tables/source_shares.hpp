@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "net/owner.hpp"
+#include "tables/largest_count.hpp"
 
 namespace oegate {
 
@@ -16,22 +17,25 @@ class SourceShares {
     /// max_total: places in the room, so at most as many sources. seed: secret, so
     /// that nobody aims sources at one stretch of the table.
     SourceShares(std::uint32_t max_total, std::uint32_t per_source, const OwnerSeed& seed)
-        : seed_(seed), per_source_(per_source), slots_(std::bit_ceil(std::size_t{2} * max_total + 2)) {}
+        : seed_(seed), per_source_(per_source), most_(per_source), slots_(std::bit_ceil(std::size_t{2} * max_total + 2)) {}
 
     bool may_take(const Address& source) const { return slots_[find(source)].count < per_source_; }
     /// The room must have had a place.
     void take(const Address& source) {
         Slot& slot = slots_[find(source)];
         slot.source = source;
-        ++slot.count;
+        most_.up(slot.count++);
     }
     /// As often as it was taken.
     void give(const Address& source) {
         const std::size_t at = find(source);
-        if (slots_[at].count == 0 || --slots_[at].count != 0) return;
-        close_gap(at);
+        if (slots_[at].count == 0) return;
+        most_.down(slots_[at].count);
+        if (--slots_[at].count == 0) close_gap(at);
     }
     std::uint32_t count(const Address& source) const { return slots_[find(source)].count; }
+    /// What the greediest source has, and may have.
+    const LargestCount& most() const { return most_; }
 
   private:
     struct Slot {
@@ -62,6 +66,7 @@ class SourceShares {
 
     OwnerSeed seed_;
     std::uint32_t per_source_;
+    LargestCount most_;
     std::vector<Slot> slots_;
 };
 

@@ -54,7 +54,10 @@ struct alignas(64) Ledger {
     Counter cycles_total;
     Counter waiting_neighbour;              // gauge
     Counter reassembling;                   // gauge: fragments
+    Counter waiting_one_neighbour;          // gauges: of the one with most
+    Counter waiting_one_source;
     Counter held;                           // gauge, written by the security part
+    Counter held_one_source;                // gauge: of the one with most
     Counter flows;                          // gauge
     std::array<Counter, 5> flows_by_state;  // gauges, by FlowState
     Counter inbound_sas;                    // gauge

@@ -63,6 +63,7 @@ bool tend(Worker& worker) {
     const Security& security = *worker.security;
     Ledger& ledger = worker.ledger;
     ledger.held.set(security.held.num_held());
+    ledger.held_one_source.set(security.held.of_one_source().get());
     ledger.flows.set(security.flows.size());
     for (unsigned i = 0; i < ledger.flows_by_state.size(); ++i)
         ledger.flows_by_state[i].set(security.flows.count(static_cast<FlowState>(i)));

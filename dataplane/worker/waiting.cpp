@@ -12,6 +12,7 @@ WaitingRoom::WaitingRoom(std::uint32_t per_neighbour, std::uint32_t total, std::
       per_interface_(num_interfaces > 1 ? (total + 1) / 2 : total),
       num_of_interface_(num_interfaces),
       shares_(total, std::max(kLeastShare, total / kShare), seed),
+      longest_(per_neighbour),
       seats_(total),
       queues_(total),
       buckets_(std::bit_ceil(total + 1), kNil) {
@@ -58,7 +59,7 @@ WaitingRoom::Put WaitingRoom::put(const Neighbour& neighbour, const Address& sou
     seats_[seat] = {packet, kNil, source};
     (queue.size == 0 ? queue.first : seats_[queue.last].next) = seat;
     queue.last = seat;
-    ++queue.size;
+    longest_.up(queue.size++);
     ++num_of_interface;
     ++num_waiting_;
     return ask ? Put::waits_and_ask : Put::waits;
@@ -76,7 +77,7 @@ bool WaitingRoom::take(const Neighbour& neighbour, Burst& out) {
         shares_.give(seats_[seat].source);
         seats_[seat] = {nullptr, free_seat_, {}};
         free_seat_ = seat;
-        --queue.size;
+        longest_.down(queue.size--);
         --num_of_interface_[neighbour.interface];
         --num_waiting_;
     }

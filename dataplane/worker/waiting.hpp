@@ -38,6 +38,9 @@ class WaitingRoom {
     const Neighbour* next(std::uint64_t now_ns, bool& ask);
     std::uint32_t size() const { return num_waiting_; }
     std::uint32_t bound() const { return static_cast<std::uint32_t>(seats_.size()); }
+    /// What the neighbour, and the source, with most has, and may have.
+    const LargestCount& for_one_neighbour() const { return longest_; }
+    const LargestCount& of_one_source() const { return shares_.most(); }
 
   private:
     static constexpr std::uint32_t kNil = 0xffffffff;
@@ -68,6 +71,7 @@ class WaitingRoom {
     std::uint32_t num_waiting_ = 0;
     std::uint32_t free_seat_ = 0, free_queue_ = 0, cursor_ = 0;
     SourceShares shares_;
+    LargestCount longest_;
     std::vector<Seat> seats_;
     std::vector<Queue> queues_;
     std::vector<std::uint32_t> buckets_;

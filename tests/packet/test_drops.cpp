@@ -1,6 +1,7 @@
 // Every drop reason of the forwarding part, reached by a packet; the ledger after each.
 #include <cstring>
 #include <functional>
+#include <map>
 
 #include "base/cursor.hpp"
 #include "catch.hpp"
@@ -374,11 +375,19 @@ TEST_CASE("full rings and queues are counted, each under its reason") {
         CHECK(g.punts().size() == kPuntRing - 1);
     }
     SECTION("neighbour, each, per interface and total") {
-        for (const char* to : {"10.2.0.5", "10.2.0.5", "10.2.0.5", "10.2.0.6", "10.9.0.5", "10.9.0.6"})
-            g.in(kInside, to_us(g, kIpv4, from_to("10.1.0.2", to)));
-        g.turn();
-        CHECK(g.drops(Drop::neighbour_queue_full) == 3);
+        const auto arrive = [&](std::initializer_list<const char*> destinations) {
+            for (const char* to : destinations) g.in(kInside, to_us(g, kIpv4, from_to("10.1.0.2", to)));
+            g.turn();
+            return g.drops(Drop::neighbour_queue_full);
+        };
+        CHECK(arrive({"10.2.0.5", "10.2.0.5", "10.2.0.5"}) == 1);  // two for each
+        CHECK(arrive({"10.2.0.6"}) == 2);                          // two for an interface
+        CHECK(arrive({"10.9.0.5", "10.9.0.6"}) == 3);              // three for all
         CHECK(g.sum().waiting_neighbour == 3);
+        std::map<std::string, std::uint64_t> used;
+        for (const MemoryStatus& m : g.dataplane().observer().memory()) used[m.what] = m.used;
+        CHECK(used.at("waiting for one neighbour") == 2);
+        CHECK(used.at("waiting from one source") == 3);
     }
     SECTION("transmit") {
         g.know_neighbours();

@@ -35,6 +35,13 @@ struct Oe {
     void send(const std::string& from, const std::string& to) {
         g.in(kInside, ethernet(g.mac(kInside), kIpv4, udp({from, to}, 1, 2, {'x'})));
     }
+    /// As `show memory` and `show limits` have it.
+    std::uint64_t use(std::string_view what) {
+        for (const MemoryStatus& m : g.dataplane().observer().memory())
+            if (m.what == what) return m.used;
+        FAIL("nobody tells of it");
+        return 0;
+    }
     Gateway g;
 };
 
@@ -50,6 +57,7 @@ TEST_CASE("hold: a host that scans spends its own share only") {
     oe.g.turn();
     CHECK(oe.g.sum().held == 4);
     CHECK(oe.g.drops(Drop::hold_source_limit) == 16);
+    CHECK(oe.use("held from one source") == 4);
     oe.send("10.1.0.2", host(0));  // nor a *last*
     for (unsigned n = 3; n < 6; ++n)
         for (unsigned i = 0; i < 4; ++i) oe.send("10.1.0." + std::to_string(n), host(100 + i));
@@ -67,6 +75,13 @@ TEST_CASE("hold: a host that scans spends its own share only") {
     CHECK(oe.g.drops(Drop::hold_source_limit) == 17);
     CHECK(oe.g.sum().held == 16);
     CHECK(oe.g.out(kOutside).size() == 1);
+    for (unsigned n = 2; n < 6; ++n)
+        for (unsigned i : {0u, 1u, 2u, 3u, 19u, 100u, 101u, 102u, 103u})
+            oe.g.command(0,
+                         Command(RemovePolicy{{address("10.1.0." + std::to_string(n)), address(host(i))}}));
+    oe.g.turn();
+    CHECK(oe.g.sum().held == 0);
+    CHECK(oe.use("held from one source") == 0);
 }
 
 TEST_CASE("events: what is said once waits for room") {

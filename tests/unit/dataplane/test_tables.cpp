@@ -166,5 +166,10 @@ TEST_CASE("the waiting room keeps order and bounds whatever comes") {
             queue.clear();
         }
         REQUIRE(room.size() == total);
+        REQUIRE(room.of_one_source().get() == *std::max_element(shares.begin(), shares.end()));
+        if (step % 100 != 0) continue;
+        std::size_t longest = 0;
+        for (const auto& [to, waiting] : model) longest = std::max(longest, waiting.size());
+        REQUIRE(room.for_one_neighbour().get() == longest);
     }
 }

@@ -33,11 +33,20 @@ TEST_CASE("the data plane's limits: each its own use and hits, of the fullest wo
     facts.workers[0].events_lost = 15;
     facts.workers[1].events_lost = 1;
     facts.workers[1].rings = {{"from worker 0", 2, 10}, {"from worker 2", 3, 10}};
-    facts.memory = {{"packet buffers", -1, 20, 100}, {"large buffers", -1, 1, 32},
-                    {"flows", 0, 30, 1000},          {"flows", 1, 31, 1000},
-                    {"held datagrams", 0, 21, 64},   {"held datagrams", 1, 2, 64},
-                    {"inbound SAs", 0, 40, 64},      {"outbound SAs", 0, 41, 64},
-                    {"fragments", 0, 17, 512},       {"waiting for a MAC address", 1, 18, 1024}};
+    facts.memory = {{"packet buffers", -1, 20, 100},
+                    {"large buffers", -1, 1, 32},
+                    {"flows", 0, 30, 1000},
+                    {"flows", 1, 31, 1000},
+                    {"held datagrams", 0, 21, 64},
+                    {"held datagrams", 1, 2, 64},
+                    {"inbound SAs", 0, 40, 64},
+                    {"outbound SAs", 0, 41, 64},
+                    {"fragments", 0, 17, 512},
+                    {"waiting for a MAC address", 1, 18, 1024},
+                    {"held from one source", 0, 4, 7},
+                    {"held from one source", 1, 5, 7},
+                    {"waiting for one neighbour", 0, 14, 16},
+                    {"waiting from one source", 0, 200, 256}};
     facts.routes = 22;
     facts.routes_refused = 1;
     facts.neighbours = 23;
@@ -59,9 +68,10 @@ TEST_CASE("the data plane's limits: each its own use and hits, of the fullest wo
         {"dataplane.sas-per-worker, inbound", 40, 64, 24},
         {"dataplane.sas-per-worker, outbound", 41, 64, std::nullopt},
         {"dataplane.held-per-worker", 21, 64, 5},
-        {"dataplane.held-per-source", std::nullopt, 7, 6},
+        {"dataplane.held-per-source", 5, 7, 6},
         {"dataplane.waiting-total", 18, 1024, 8},
-        {"dataplane.waiting-per-neighbour", std::nullopt, 16, std::nullopt},
+        {"dataplane.waiting-per-neighbour", 14, 16, std::nullopt},
+        {"dataplane.waiting-total, one source", 200, 256, std::nullopt},
         {"dataplane.neighbours", 23, 4096, 2},
         {"dataplane.routes", 22, 65536, 1},
         {"fragments of dataplane.reassemblies", 17, 512, 9},
