@@ -32,13 +32,13 @@ void Keying::Impl::adopt_first(Connection& c, const NewChild& info, Story reason
     c.lifespan_at = c.ask_at = c.close_at = kNever;
     c.look_at = now + config.timers.look_again_first;
     learn_delegation(c, info, now);
-    remember_sticky(c, info, now);
     Child& child = add_child(c, info, now);
     c.verdict = info.verdict;
     if (child.info.initiator)
         move_to(c, child.info.child, reason);
     else
         child.move_at = now + config.timers.move_outbound, c.reason = reason;
+    remember_sticky(c, info, now);
 }
 
 /// What DNS said when the peer was let in: looked at again when it is stale. A peer that

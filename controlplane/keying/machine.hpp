@@ -254,6 +254,7 @@ class Keying::Impl {
     bool forget_sticky(Address destination);
     void put_sticky(const StickyEntry& entry);
     void mark_sticky(Connection& c, const Row& row, Time now);
+    void hold_sticky(Connection& c);
 
     // offers.cpp
     Offer& create_offer(const Address& peer);

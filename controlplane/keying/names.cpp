@@ -150,6 +150,7 @@ constexpr std::array kRunNames{
     Word{Run::hold_now, "hold"},
     Word{Run::resume, "go on as before"},
     Word{Run::mark_sticky, "say that it is sticky"},
+    Word{Run::hold_sticky, "hold what goes in the clear"},
     Word{Run::answer_only, "answer only"},
     Word{Run::ask_key, "ask key"},
     Word{Run::start_exchange, "start exchange"},

@@ -131,6 +131,7 @@ constexpr std::array kRows{
     Row{Story::f_sticky, in(State::deny), Event::sticky, kAlways, Run::mark_sticky, To::same},
     Row{Story::f_sticky, in(State::clear_text, State::expiring_clear), Event::sticky, kAlways,
         Run::mark_sticky, To::deny},
+    Row{Story::f_sticky, kServing, Event::sticky, kAlways, Run::hold_sticky, To::same},
 
     // s: crossed initiation (RFC 7296 §2.8.1)
     Row{Story::s_peer_first, kSeeking, Event::child_installed, lacks(kInitiator) & lacks(kRekey), Run::adopt,

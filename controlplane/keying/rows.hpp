@@ -278,6 +278,7 @@ enum class Run : std::uint8_t {
     hold_now,     // the child in use went while keying anew: hold
     resume,       // keying anew takes too long: as before, tried again later
     mark_sticky,
+    hold_sticky,  // clear text that waits for something ends now
     check_liveness,
     ask_use,
     look_later,

@@ -47,6 +47,8 @@ void Keying::Impl::run(Connection& c, const Row& row, const Step& s, Time now) {
             return stop_seeking(c);
         case Run::mark_sticky:
             return mark_sticky(c, row, now);
+        case Run::hold_sticky:
+            return hold_sticky(c);
         // looks.cpp
         case Run::ask_use:
             c.ask_at = now + t.ask_use;

@@ -47,17 +47,17 @@ void Keying::Impl::remember_sticky(const Connection& c, const NewChild& added, T
     if (entry.times >= config.sticky.after) bind_sticky(entry.destination, now);
 }
 
-/// Other pairs of that destination, which failed before it was so: clear text ends for them.
+/// Pairs of that destination which failed before it was so: clear text ends for them. Also
+/// where it only goes on until DNS is asked again, or until outbound moves (r.install).
 void Keying::Impl::bind_sticky(const Address& destination, Time now) {
     std::vector<ConnectionId> failed;
     for (auto it = by_far_host.lower_bound({destination, 0});
          it != by_far_host.end() && it->first == destination; ++it) {
         const Connection& c = connections.at(it->second);
-        if ((c.state == State::clear_text || c.state == State::expiring_clear) && is_sticky(c, now))
-            failed.push_back(c.id);
+        if (c.policy == FlowState::pass && is_sticky(c, now)) failed.push_back(c.id);
     }
     for (const ConnectionId id : failed)
-        step(connections.at(id), {Event::sticky, "another pair of this destination was encrypted"}, now);
+        step(connections.at(id), {Event::sticky, "this destination was encrypted often enough"}, now);
 }
 
 void Keying::Impl::mark_sticky(Connection& c, const Row& row, Time now) {
@@ -65,6 +65,12 @@ void Keying::Impl::mark_sticky(Connection& c, const Row& row, Time now) {
     if (row.to == To::deny) c.lifespan_at = now + config.timers.least_failure;
     c.ask_at = kNever;
     set_policy(c, FlowState::deny, row.story);
+}
+
+/// Bounded: outbound moves in a second, or what is sought ends with the hold timer.
+void Keying::Impl::hold_sticky(Connection& c) {
+    c.held_until = c.hold_at;
+    set_policy(c, FlowState::hold, c.reason);
 }
 
 /// By value: the caller may name an entry of what changes here.

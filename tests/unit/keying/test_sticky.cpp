@@ -267,3 +267,51 @@ TEST_CASE("sticky: releasing one destination touches no other pair") {
     CHECK(s.state(carol) == "deny");
     CHECK(s.state(keyed) == "keyed");
 }
+
+ROW_TEST("row f.sticky: clear text ends at once where outbound waits for its move") {
+    Rig s(sticky_config());
+    key_once(s, 1);
+    s.miss();
+    s.dns(answer(Outcome::failed, {}, 0s));
+    REQUIRE(s.policy() == FlowState::pass);
+    s.installed(s.child(2, false));  // the peer keys it, which makes its destination sticky
+    CHECK(s.state() == "keyed");
+    CHECK(s.policy() == FlowState::hold);
+    s.miss();  // the worker asks for what it holds
+    CHECK(s.policy() == FlowState::hold);
+    s.pass(1s);
+    CHECK(s.policy() == FlowState::encrypt);
+    CHECK(s.policies.back().child == 2);
+}
+
+ROW_TEST("row f.sticky: clear text ends at once where DNS is asked again") {
+    Rig s(sticky_config());
+    const Pair anna{ip("192.1.0.66"), kBob};
+    const auto policy_of_anna = [&] {
+        FlowState last = FlowState::none;
+        for (const ApplyPolicy& p : s.policies)
+            if (p.pair == anna) last = p.state;
+        return last;
+    };
+    key_once(s, 1);
+    s.seek({gateway(kSgB, 10)}, anna);
+    s.fails(ike::Failure::silence);
+    REQUIRE(policy_of_anna() == FlowState::pass);
+    s.lifespan(anna);
+    REQUIRE(s.state(anna) == "potential");
+    CHECK(policy_of_anna() == FlowState::pass);  // unchanged until a conclusion
+    key_once(s, 2);
+    CHECK(s.state(anna) == "potential");
+    CHECK(policy_of_anna() == FlowState::hold);
+    s.pass(30s);  // and the hold ends in its bound
+    CHECK(policy_of_anna() == FlowState::deny);
+}
+
+TEST_CASE("sticky: keying by ourselves holds nothing in between") {
+    Rig s(sticky_config());
+    key_once(s, 1);
+    s.policies.clear();
+    key_once(s, 2);
+    REQUIRE(s.policies.size() == 1);
+    CHECK(s.policies[0].state == FlowState::encrypt);
+}
