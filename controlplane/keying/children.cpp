@@ -23,7 +23,7 @@ Child& Keying::Impl::add_child(Connection& c, const NewChild& info, Time now) {
 void Keying::Impl::adopt_first(Connection& c, const NewChild& info, Story reason, Time now) {
     stop_seeking(c);
     c.dead.reset();
-    if (!c.encrypting()) forget_children(c, true);
+    if (!c.encrypting()) forget_children(c);
     for (Child& old : c.children) {
         old.lost = old.close = true;
         old.move_at = kNever;
@@ -170,10 +170,12 @@ void Keying::Impl::fall_back(Connection& c, const Step& s, Story reason) {
     drop_child(c, gone);
 }
 
-void Keying::Impl::forget_children(Connection& c, bool tell_peer) {
+/// gone: the engine has forgotten it already. What another gateway made (k.second) is not
+/// gone with it, and that gateway would send to us until it expires.
+void Keying::Impl::forget_children(Connection& c, ike::ChildId gone) {
     leave_peer(c);
     for (Child& child : c.children) {
-        if (tell_peer) delete_child(child);
+        if (child.info.child != gone) delete_child(child);
         by_child.erase(child.info.child);
     }
     c.children.clear();

@@ -209,7 +209,7 @@ class Keying::Impl {
     void set_policy(Connection& c, FlowState state, Story reason);
     void rehold(Connection& c, const Row& row, const Step& step, Time now);
     void reapply(Connection& c);
-    void close_down(Connection& c, Story reason, Time now);
+    void close_down(Connection& c, const Row& row, const Step& step, Time now);
 
     // seek.cpp
     void start_lookup(Connection& c, Time now);
@@ -243,7 +243,7 @@ class Keying::Impl {
     void delete_child(Child& child);
     void drop_child(Connection& c, ike::ChildId child);
     void fall_back(Connection& c, const Step& step, Story reason);
-    void forget_children(Connection& c, bool tell_peer);
+    void forget_children(Connection& c, ike::ChildId gone = 0);
     void leave_peer(Connection& c);
 
     // sticky.cpp

@@ -112,7 +112,7 @@ void Keying::Impl::run(Connection& c, const Row& row, const Step& s, Time now) {
         case Run::reapply:
             return reapply(c);
         case Run::close:
-            return close_down(c, row.story, now);
+            return close_down(c, row, s, now);
         case Run::gone:
         case Run::restart:
             return erase(c.id);
@@ -134,7 +134,7 @@ void Keying::Impl::rehold(Connection& c, const Row& row, const Step& s, Time now
     if (row.run == Run::rehold_anew && lapsed != nullptr)
         actions.push_back(CloseChannel{lapsed->info.channel});
     set_policy(c, FlowState::hold, row.story);
-    forget_children(c, row.story != Story::k_dead);
+    forget_children(c, row.story == Story::k_dead ? s.child : 0);
     start_lookup(c, now);
 }
 
@@ -146,12 +146,12 @@ void Keying::Impl::reapply(Connection& c) {
 }
 
 /// §3.2.8: everything goes, here, in the worker and at the peer.
-void Keying::Impl::close_down(Connection& c, Story reason, Time now) {
+void Keying::Impl::close_down(Connection& c, const Row& row, const Step& s, Time now) {
     stop_seeking(c);
     c.policy = FlowState::none;
-    c.reason = reason;
+    c.reason = row.story;
     actions.push_back(DropPolicy{c.pair});
-    forget_children(c, reason != Story::k_dead);
+    forget_children(c, row.story == Story::k_dead ? s.child : 0);
     c.lifespan_at = c.look_at = c.ask_at = kNever;
     c.close_at = now + config.timers.closing;
 }

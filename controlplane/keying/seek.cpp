@@ -122,7 +122,7 @@ void Keying::Impl::conclude(Connection& c, Story reason, Time now) {
     else
         set_policy(c, c.state == State::clear_text ? FlowState::pass : FlowState::deny, reason);
     c.stuck = false;
-    forget_children(c, true);  // l.changed: what was keyed before this conclusion
+    forget_children(c);  // l.changed: what was keyed before this conclusion
 }
 
 /// No instance may be made, and a hold must end: the held datagrams get their answer, and

@@ -162,6 +162,18 @@ ROW_TEST("row k.dead: an idle second SA pair takes over from a dead gateway") {
     CHECK(r.policies.back().child == 9);
 }
 
+ROW_TEST("row k.dead: a former gateway's SA pair is deleted there, not forgotten") {
+    r.key_pair();
+    r.pass(45s);
+    r.installed(by_other(r, 9, false));
+    r.pass(1s);
+    REQUIRE(r.policies.back().child == 9);  // the first cannot serve again
+    r.gone(9, ike::ChildGone::Reason::ike_dead);
+    CHECK(r.policy() == FlowState::hold);
+    REQUIRE(r.deletes.size() == 1);  // or kSgB would go on sending through it
+    CHECK(r.deletes[0].child == 1);
+}
+
 ROW_TEST("row g.silence: every gateway of every precedence before a failure") {
     std::vector<discovery::Candidate> all;
     for (unsigned i = 0; i < 8; ++i)
