@@ -9,13 +9,14 @@
 namespace oegate::sim {
 
 enum class Invariant : std::uint8_t {
-    clear,         // no datagram in the clear that a policy or a keyed pair forbids
+    clear,         // no datagram in the clear that a policy, a keyed pair or stickiness forbids
     held,          // no held datagram is lost that could be sent; first goes before last
     one_outbound,  // one outbound SA for one pair
     settled,       // rivals of a crossing or a rekey are closed within a bound
     hold_bound,    // every hold ends within its bound
-    agreed,        // both ends agree on a pair within a bound after the network heals
-    bounded,       // what is idle and closed leaves nothing behind
+    agreed,        // both ends agree on a pair within a bound after the network heals, and
+                   // nothing is encrypted for nobody for longer
+    bounded,       // nothing is beyond its bound; what is idle and closed leaves nothing behind
     contract,      // what control tells a worker makes sense to it
     kCount
 };

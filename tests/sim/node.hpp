@@ -2,6 +2,7 @@
 // Included by this room's sources only.
 #pragma once
 
+#include "translator.hpp"
 #include "world.hpp"
 
 namespace oegate::sim {
@@ -24,9 +25,13 @@ struct World::Node {
     Pool pool;
     Fault fault = Fault::none;
     bool up = false;
-    bool touched = false;  // since the last check
-    unsigned life = 0;     // counts beginnings and ends
+    bool touched = false;      // since the last check
+    std::uint64_t events = 0;  // checks of it
+    unsigned life = 0;         // counts beginnings and ends
     bool keeps_store = true;
+    unsigned key = 0;             // which of World's keys it signs with
+    std::chrono::seconds wall{};  // its calendar is so much ahead
+    std::optional<Translator> translator;
     store::Contents stored;
     OwnerSeed seed;
     std::unique_ptr<keying::Realm> realm;

@@ -22,6 +22,7 @@ struct Esp {
     Pair pair;
     std::uint64_t datagram = 0;
     bool forged = false;  // its ICV is wrong, whatever SA it claims
+    UdpPorts udp = {};    // RFC 3948; none: plain
 };
 using Packet = std::variant<Clear, Esp, ike::SendDatagram>;
 

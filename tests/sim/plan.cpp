@@ -53,11 +53,32 @@ void Play::make_sites() {
         if (site.kind != ClassKind::oe_accept_only && one_in(4))
             site.towards[static_cast<unsigned>(random_.below(num_sites))] =
                 one_in(2) ? ClassKind::oe_paranoid : ClassKind::oe_permissive;
-        const std::uint64_t how = random_.below(13);
+        const std::uint64_t how = random_.below(6 + static_cast<unsigned>(How::kCount));
         site.how = how < 6 ? How::ipseckey : static_cast<How>(how - 6);
         site.nobody = one_in(8);
+        site.require_secure = one_in(5);
+        site.sticky = one_in(4);
+        site.small = one_in(6);
+        site.by_default = one_in(6);
+        site.unsigned_gateway = one_in(2);
+    }
+    const bool any_configured =
+        std::ranges::any_of(sites_, [](const Site& x) { return x.kind == ClassKind::configured; });
+    for (unsigned n = 0; n < sites_.size(); ++n) {
+        Site& site = sites_[n];
+        // The peers of a configuration have an address each. And whom nobody can call picks one of
+        // the other site's gateways, which need not be the one that its routers use: no policy
+        // could encrypt there.
+        bool others_have_one = true;
+        for (unsigned other = 0; other < sites_.size(); ++other)
+            others_have_one = others_have_one && (other == n || world_.gateways_of(other).size() == 1);
+        if (site.how == How::identity && (any_configured || !others_have_one)) site.how = How::ipseckey;
+        site.translated = site.how == How::identity && one_in(2);
+        if (!site.translated) continue;
+        for (const unsigned i : world_.gateways_of(n)) world_.translate(i), ++tally_.translated;
     }
     dead_.assign(world_.num_gateways(), 0);
+    for (unsigned i = 0; i < world_.num_gateways(); ++i) shown_.push_back({i});
 }
 
 void Play::configure() {
@@ -69,6 +90,16 @@ void Play::configure() {
         config::Config& c = world_.config(i);
         world_.set_keeps_store(i, !one_in(3));
         c.classes[0].kind = site.kind;
+        c.classes[0].require_secure = site.require_secure;
+        if (site.how == How::identity) c.ike.name = c.name + ".sim";
+        if (site.sticky) c.sticky = {true, 2, 24h, 64};
+        if (site.small) {
+            c.limits.connections = 10;
+            c.limits.pending_per_source = 2;
+            c.limits.pending_total = 4;
+            c.limits.peer_lookups_per_source = 1;
+            c.ike.max_exchanges = 1;
+        }
         if (site.kind == ClassKind::configured) {
             c.classes[0].kind = ClassKind::deny;
             for (unsigned other = 0; other < sites_.size(); ++other) {
@@ -89,6 +120,11 @@ void Play::configure() {
             c.classes.push_back({kind,
                                  {Prefix(Address::ipv4(192, static_cast<std::uint8_t>(other + 1), 0, 0), 24),
                                   Prefix(World::address6(other, 0, 0), 64)}});
+        // The administrator's default does as well as a class for everything.
+        if (site.by_default && site.kind != ClassKind::configured && !site.require_secure) {
+            c.default_class = site.kind;
+            c.classes.erase(c.classes.begin());
+        }
         c.ike.child_lifetime = child_lifetime;
         c.ike.ike_lifetime = between(random_, 60s, 250s);
         if (one_in(4)) c.ike.pfs = config::Pfs::strict;
@@ -112,6 +148,33 @@ void Play::configure() {
     world_.zone.negative_ttl = between(random_, 5s, 30s);
 }
 
+/// One record that names gateway i and its key k, in the site's manner.
+void Play::delegate(const Site& site, const Address& host, unsigned i, unsigned k, std::uint8_t precedence) {
+    Zone& zone = world_.zone;
+    const Address gateway = host.is_ipv4() ? World::gateway_address(i) : World::gateway_address6(i);
+    const PublicKey& key = keys_[k].public_key();
+    const std::string name = world_.config(i).name + ".sim.";
+    const bool first = k == shown_[i].front();  // a record without key is enough once
+    switch (site.how) {
+        case How::txt:
+            return zone.delegate_by_txt(host, gateway.text(), &key, precedence);
+        case How::txt_without_key:
+            if (first) zone.delegate_by_txt(host, gateway.text(), nullptr, precedence);
+            return;
+        case How::name:
+            if (i % 2 == 0 || first)
+                zone.delegate_to_name(host, name, i % 2 == 0 ? &key : nullptr, precedence);
+            return;
+        case How::identity:
+            return zone.delegate_to_identity(host, name, key);
+        case How::ipseckey_without_key:
+            if (first) zone.delegate_without_key(host, gateway, precedence);
+            return;
+        default:
+            return zone.delegate(host, gateway, key, precedence);
+    }
+}
+
 /// Everything that DNS says of one site, its gateways' own names included.
 void Play::publish(unsigned s) {
     const Site& site = sites_[s];
@@ -119,13 +182,16 @@ void Play::publish(unsigned s) {
     for (const bool v6 : {false, true}) {
         for (const unsigned i : world_.gateways_of(s)) {
             const Address gateway = v6 ? World::gateway_address6(i) : World::gateway_address(i);
-            const PublicKey& key = keys_[i].public_key();
             const std::string name = world_.config(i).name + ".sim.";
             zone.forget(gateway);
-            if (!v6) zone.forget(name), zone.publish_key(name, key);
+            if (!v6) zone.forget(name);
             zone.publish_address(name, gateway);
-            if (i % 2 == 0) zone.delegate(gateway, gateway, key);
-            if (i % 2 == 1) zone.publish_key(gateway.reverse_name(), key);
+            for (const unsigned k : shown_[i]) {
+                const PublicKey& key = keys_[k].public_key();
+                if (!v6) zone.publish_key(name, key);
+                if (i % 2 == 0) zone.delegate(gateway, gateway, key);
+                if (i % 2 == 1) zone.publish_key(gateway.reverse_name(), key);
+            }
         }
         for (unsigned n = 0; n < kHosts; ++n) {
             const Address host = host_of(s, n, v6);
@@ -134,19 +200,7 @@ void Play::publish(unsigned s) {
             const Address nobody = v6 ? World::address6(8, 1, 1) : Address::ipv4(192, 9, 1, 1);
             std::uint8_t precedence = 10;
             for (const unsigned i : world_.gateways_of(s)) {
-                const Address gateway = v6 ? World::gateway_address6(i) : World::gateway_address(i);
-                const PublicKey& key = keys_[i].public_key();
-                if (site.how == How::txt)
-                    zone.delegate_by_txt(host, gateway.text(), &key, precedence);
-                else if (site.how == How::txt_without_key)
-                    zone.delegate_by_txt(host, gateway.text(), nullptr, precedence);
-                else if (site.how == How::name)
-                    zone.delegate_to_name(host, world_.config(i).name + ".sim.", i % 2 == 0 ? &key : nullptr,
-                                          precedence);
-                else if (site.how == How::ipseckey_without_key)
-                    zone.delegate_without_key(host, gateway, precedence);
-                else
-                    zone.delegate(host, gateway, key, precedence);
+                for (const unsigned k : shown_[i]) delegate(site, host, i, k, precedence);
                 if (n == 1) precedence += 5;  // some hosts prefer the first
             }
             if (site.nobody && (site.how == How::ipseckey || site.how == How::unsigned_))
@@ -155,10 +209,12 @@ void Play::publish(unsigned s) {
         const std::string end = host_of(s, 0, v6).reverse_name();
         if (site.how == How::unsigned_)
             zone.moods[end.substr(v6 ? 32 : end.find('.') + 1)] = Zone::Mood::unsigned_;
+        if (site.how == How::unsigned_ && site.unsigned_gateway)
+            for (const unsigned i : world_.gateways_of(s))
+                zone.moods[(v6 ? World::gateway_address6(i) : World::gateway_address(i)).reverse_name()] =
+                    Zone::Mood::unsigned_;
     }
 }
-
-/// A third each: no loss, some loss, and hardly anything arrives before the network heals.
 
 /// Both hosts of a pair talk until the end.
 void Play::talk(const Pair& pair, Time from) {

@@ -28,8 +28,7 @@ void Play::judge() {
         bool reachable = true;
         for (const unsigned s : {t.here, t.there}) reachable = reachable && world_.is_up(world_.exit_of(s));
         if (!reachable) continue;
-        const Outcome outcome = expected({sites_[t.here].kind_for(t.there), sites_[t.here].published()},
-                                         {sites_[t.there].kind_for(t.here), sites_[t.there].published()});
+        const Outcome outcome = expected(sites_[t.here].side(t.there), sites_[t.there].side(t.here));
         ++(outcome == Outcome::encrypted ? tally_.encrypted_pairs
            : outcome == Outcome::clear   ? tally_.clear_pairs
                                          : tally_.silent_pairs);
@@ -72,18 +71,25 @@ void Play::count() {
     tally_.ike += world_.ike_on_wire();
     tally_.delivered += world_.delivered().size();
     tally_.forged += attacker_.num_strikes();
+    const auto rows = world_.rows();
+    for (std::size_t i = 0; i < rows.size(); ++i) tally_.rows[i] += rows[i];
 }
 
 std::vector<std::string> Play::run() {
     make_sites();
     configure();
     make_weather();
+    world_.may_clear = [this](unsigned i, const Pair& pair) { return may_clear(i, pair); };
     for (unsigned s = 0; s < sites_.size(); ++s) {
         publish(s);
         std::string gateways;
         for (const unsigned i : world_.gateways_of(s)) gateways += " " + world_.config(i).name;
         say("site " + std::to_string(s) + " behind" + gateways + ": class " +
-            std::string(to_text(sites_[s].kind)) + (sites_[s].published() ? "" : ", not published securely"));
+            std::string(to_text(sites_[s].kind)) + (sites_[s].published() ? "" : ", not published securely") +
+            (sites_[s].reachable() ? "" : ", initiates under a name") +
+            (sites_[s].translated ? ", translated" : "") +
+            (sites_[s].require_secure ? ", requires secure" : "") + (sites_[s].sticky ? ", sticky" : "") +
+            (sites_[s].small ? ", narrow bounds" : ""));
         for (const auto& [other, kind] : sites_[s].towards)
             say("  towards site " + std::to_string(other) + " " + std::string(to_text(kind)));
     }
@@ -97,6 +103,7 @@ std::vector<std::string> Play::run() {
     for (const Talk& t : talks_) say("pair " + t.pair.text());
     world_.clock.at(heal_, [this] {
         world_.zone.moods.clear();
+        world_.zone.has_malformed = false;
         for (unsigned s = 0; s < sites_.size(); ++s) publish(s);
         world_.heal();
     });
@@ -105,6 +112,15 @@ std::vector<std::string> Play::run() {
     judge_leftovers();
     count();
     return world_.violations();
+}
+
+/// By the plan alone: the kind of site of gateway i for where the pair goes.
+bool Play::may_clear(unsigned i, const Pair& pair) const {
+    const auto there = World::site_of(pair.destination);
+    const Site& site = sites_[world_.site_of(i)];
+    const ClassKind kind = there && *there < sites_.size() ? site.kind_for(*there) : site.kind;
+    return kind == ClassKind::oe_permissive || kind == ClassKind::always_clear_text ||
+           kind == ClassKind::oe_accept_only;
 }
 
 Outcome expected(const Side& here, const Side& there) {
@@ -121,8 +137,10 @@ Outcome expected(const Side& here, const Side& there) {
     // A configured side needs no DNS; what its peer must believe, does.
     if (configured(here)) return accepts(there) && here.published ? Outcome::encrypted : Outcome::nothing;
     if (configured(there)) return expected(there, here);
-    if (here.published && there.published && accepts(here) && accepts(there) &&
-        (starts(here) || starts(there)))
+    const auto keys = [&](const Side& s, const Side& with) {
+        return starts(s) && accepts(with) && with.reachable;
+    };
+    if (here.published && there.published && (keys(here, there) || keys(there, here)))
         return Outcome::encrypted;
     return clears(here) && clears(there) ? Outcome::clear : Outcome::nothing;
 }

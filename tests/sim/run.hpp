@@ -13,19 +13,40 @@ inline constexpr Duration kBadDns =
 inline constexpr Duration kIdleOut = 400s;  // and with nothing to do, all is gone within this
 inline constexpr unsigned kHosts = 3;       // of a site
 
-/// How a site's hosts are delegated.
-enum class How : std::uint8_t { ipseckey, ipseckey_without_key, txt, txt_without_key, name, unsigned_, none };
+inline constexpr unsigned kMaxGateways = 5;
+
+/// How a site's hosts are delegated. identity: to a name without an address, whose gateway
+/// initiates only (OE draft §5.3).
+enum class How : std::uint8_t {
+    ipseckey,
+    ipseckey_without_key,
+    txt,
+    txt_without_key,
+    name,
+    identity,
+    unsigned_,
+    none,
+    kCount
+};
 
 struct Site {
     ClassKind kind = ClassKind::oe_permissive;
     std::map<unsigned, ClassKind> towards;  // other sites, by a longer prefix
     How how = How::ipseckey;
-    bool nobody = false;  // DNS names a gateway that is not there, before the others
+    bool nobody = false;      // DNS names a gateway that is not there, before the others
+    bool translated = false;  // its gateway is behind an address translator
+    bool require_secure = false;
+    bool sticky = false;
+    bool small = false;             // narrow bounds, and a host that scans
+    bool by_default = false;        // no class: the administrator's default
+    bool unsigned_gateway = false;  // its gateways' names too, where its hosts' are
     ClassKind kind_for(unsigned other) const {
         const auto it = towards.find(other);
         return it == towards.end() ? kind : it->second;
     }
     bool published() const { return how != How::none && how != How::unsigned_; }
+    bool reachable() const { return how != How::identity; }
+    Side side(unsigned other) const { return {kind_for(other), published(), reachable()}; }
 };
 
 struct Talk {
@@ -53,9 +74,19 @@ class Play {
     void make_sites();
     void configure();
     void publish(unsigned site);
+    void delegate(const Site& site, const Address& host, unsigned gateway, unsigned key,
+                  std::uint8_t precedence);
     void make_weather();
     void make_talks();
     void make_trouble();
+    void make_bad_dns();
+    void make_changes();
+    void make_rollover(unsigned gateway);
+    void make_restarts();
+    void make_partitions();
+    void make_routes();
+    void scan(unsigned site);
+    bool may_clear(unsigned gateway, const Pair& pair) const;
     void talk(const Pair& pair, Time from);
     void judge();
     bool judge(const Talk& talk, Outcome outcome);
@@ -75,7 +106,8 @@ class Play {
     Tally& tally_;
     std::vector<Site> sites_;
     std::vector<Talk> talks_;
-    std::vector<char> dead_;  // gateways, for ever
+    std::vector<char> dead_;                    // gateways, for ever
+    std::vector<std::vector<unsigned>> shown_;  // of each gateway: its keys in DNS
     Time begin_, heal_, end_;
     bool bad_dns_ = false;  // at some time
 };

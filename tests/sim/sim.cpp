@@ -1,6 +1,7 @@
 // Seeded simulations of whole gateways: `oegate_sim --runs N [--first-seed S] [--jobs J]`,
 // or `--seed S` to see one seed's story. Stops at the first broken invariant (or goes on
-// with --all), names the seed, and exits 1. invariant.hpp says what must hold.
+// with --all), names the seed, and exits 1. It tells which rows of keying no gateway took;
+// with --rows how often each was. invariant.hpp says what must hold.
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,19 +12,19 @@
 #include <cstring>
 #include <thread>
 
-#include "play.hpp"
+#include "run.hpp"
 
 namespace oegate::sim {
 namespace {
 
 constexpr unsigned kMaxJobs = 64;
-constexpr unsigned kMaxGateways = 5;
 
 struct Options {
     std::uint64_t runs = 200, first = 1;
     unsigned jobs = 0;
-    bool one = false;  // one seed, with its story
-    bool all = false;  // do not stop at the first that breaks
+    bool one = false;   // one seed, with its story
+    bool all = false;   // do not stop at the first that breaks
+    bool rows = false;  // how often each row of keying was taken
 };
 
 /// What the processes share. A process that dies leaves the seed that it was at.
@@ -54,15 +55,16 @@ void work(Board& board, unsigned job, const Options& options, std::span<const ik
 }
 
 int usage() {
-    std::fprintf(stderr, "usage: oegate_sim [--runs N] [--first-seed S] [--jobs J] [--all] | --seed S\n");
+    std::fprintf(stderr,
+                 "usage: oegate_sim [--runs N] [--first-seed S] [--jobs J] [--all] [--rows] | --seed S\n");
     return 2;
 }
 
 bool read(int argc, char** argv, Options& options) {
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
-        if (word == "--all") {
-            options.all = true;
+        if (word == "--all" || word == "--rows") {
+            (word == "--all" ? options.all : options.rows) = true;
             continue;
         }
         if (++i >= argc) return false;
@@ -95,8 +97,34 @@ void print(const Tally& t) {
         "in the end %llu pairs encrypted, %llu clear, %llu silent; %llu crossed initiations, %llu rekeys, "
         "%llu changes of gateway\n",
         n(t.encrypted_pairs), n(t.clear_pairs), n(t.silent_pairs), n(t.crossed), n(t.rekeys), n(t.second));
-    std::printf("%llu crashes, %llu shutdowns, %llu deaths, %llu partitions, %llu forgeries\n", n(t.crashes),
-                n(t.shutdowns), n(t.deaths), n(t.partitions), n(t.forged));
+    std::printf(
+        "%llu crashes, %llu shutdowns, %llu deaths, %llu partitions, %llu forgeries, %llu key rollovers, "
+        "%llu translated gateways\n",
+        n(t.crashes), n(t.shutdowns), n(t.deaths), n(t.partitions), n(t.forged), n(t.rollovers),
+        n(t.translated));
+}
+
+std::string text_of(const keying::Row& row) {
+    std::string text = std::string(to_text(row.story)) + ": " + std::string(to_text(row.event)) + " in";
+    for (unsigned s = 0; s < static_cast<unsigned>(keying::State::kCount); ++s)
+        if ((row.from >> s & 1) != 0) text += " " + std::string(to_text(static_cast<keying::State>(s)));
+    for (unsigned bit = 3; bit < 32; ++bit)
+        if ((row.requires_.mask >> bit & 1) != 0)
+            text += ((row.requires_.value >> bit & 1) != 0 ? ", " : ", not ") +
+                    std::string(keying::fact_text(bit));
+    return text;
+}
+
+/// The rows that no gateway took; with `all` how often each was.
+void print_rows(const Tally& t, bool all) {
+    const auto rows = keying::rows();
+    std::size_t taken = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        taken += t.rows[i] > 0 ? 1 : 0;
+        if (all || t.rows[i] == 0)
+            std::printf("%10llu %s\n", static_cast<unsigned long long>(t.rows[i]), text_of(rows[i]).c_str());
+    }
+    std::printf("%zu of %zu rows of the keying table taken\n", taken, rows.size());
 }
 
 /// Processes, not threads: a run that crashes names its seed and harms no other.
@@ -134,6 +162,7 @@ int run_jobs(const Options& options, std::span<const ike::PrivateKey> keys) {
     Tally tally;
     for (unsigned job = 0; job < options.jobs; ++job) tally.add(board.jobs[job].tally);
     print(tally);
+    if (!options.one) print_rows(tally, options.rows);
     return tally.failed != 0 || died ? 1 : 0;
 }
 
@@ -141,7 +170,7 @@ int run(int argc, char** argv) {
     Options options;
     if (!read(argc, argv, options)) return usage();
     std::vector<ike::PrivateKey> keys;
-    for (unsigned i = 0; i < kMaxGateways; ++i) {
+    for (unsigned i = 0; i < 2 * kMaxGateways; ++i) {  // today's and tomorrow's
         auto key = ike::PrivateKey::generate(2048);
         if (!key) {
             std::fprintf(stderr, "no keys: the library refuses to make them\n");

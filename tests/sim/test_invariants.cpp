@@ -1,5 +1,8 @@
 // The invariants bite: a broken worker, or a world where what must not happen happens,
 // trips the invariant that forbids it, and the same world without the fault trips none.
+#include <algorithm>
+#include <vector>
+
 #include "catch.hpp"
 #include "play.hpp"
 
@@ -9,8 +12,11 @@ using namespace oegate::sim;
 namespace {
 
 std::span<const ike::PrivateKey> keys() {
-    static const std::array<ike::PrivateKey, 2> made{ike::PrivateKey::generate(2048).value(),
-                                                     ike::PrivateKey::generate(2048).value()};
+    static const std::vector<ike::PrivateKey> made = [] {
+        std::vector<ike::PrivateKey> all;
+        for (int i = 0; i < 10; ++i) all.push_back(ike::PrivateKey::generate(2048).value());
+        return all;
+    }();
     return made;
 }
 
@@ -155,14 +161,72 @@ TEST_CASE("the invariants bite: an outcome that the classes do not allow is told
     CHECK(yes(configured, oe_permissive) == Outcome::encrypted);
     CHECK(no(configured, oe_permissive) == Outcome::nothing);
     CHECK(yes(configured, always_clear_text) == Outcome::nothing);
+    // Who initiates under a name only must begin itself.
+    CHECK(expected({oe_permissive, true, false}, {oe_accept_only, true}) == Outcome::encrypted);
+    CHECK(expected({oe_accept_only, true, false}, {oe_permissive, true}) == Outcome::clear);
+    CHECK(expected({oe_permissive, true, false}, {oe_permissive, true, false}) == Outcome::clear);
+}
+
+TEST_CASE(
+    "the invariants bite: clear text that the plan forbids, whatever the gateway reads in its classes") {
+    for (const bool allowed : {true, false}) {
+        Broken w(Fault::none);
+        w.may_clear = [allowed](unsigned, const Pair&) { return allowed; };
+        w.start();
+        w.zone.forget(kPair.destination);
+        w.talk(5s);
+        CHECK(w.tripped(Invariant::clear) == !allowed);
+    }
+}
+
+TEST_CASE("the invariants bite: clear text of a sticky destination") {
+    for (const Fault fault : {Fault::none, Fault::leak}) {
+        Broken w(fault);
+        w.config(0).sticky = {true, 2, 24h, 8};
+        w.start();
+        for (unsigned n = 0; n < 2; ++n) {
+            w.send(0, {World::host(0, n), kPair.destination});
+            w.run(5s);
+        }
+        w.gateway(0).flow_clear(kPair, w.clock.now());
+        w.run(1s);
+        w.zone.mood = Zone::Mood::silent;
+        w.run(2h);  // what DNS said is forgotten
+        w.talk(20s);
+        const bool told = std::ranges::any_of(w.violations(), [](const std::string& v) {
+            return v.find("clear text of a sticky destination") != std::string::npos;
+        });
+        CHECK(told == (fault == Fault::leak));
+        if (fault == Fault::none) CHECK(w.violations().empty());
+    }
+}
+
+TEST_CASE("the invariants bite: encrypted for nobody") {
+    for (const Fault fault : {Fault::none, Fault::wrong_key}) {
+        Broken w(fault);
+        w.start();
+        w.talk(150s);
+        CHECK(w.tripped(Invariant::agreed) == (fault == Fault::wrong_key));
+    }
+}
+
+TEST_CASE("the invariants bite: more in use than the bound") {
+    for (const bool narrow : {false, true}) {
+        Broken w(Fault::none);
+        w.start();
+        for (unsigned n = 0; n < 4; ++n) w.send(0, {World::host(0, n), kPair.destination});
+        w.run(3s);
+        CHECK_FALSE(w.tripped(Invariant::bounded));
+        if (narrow) w.config(0).limits.connections = 2;  // behind the gateway's back
+        w.talk(5s);                                      // bounds are looked at now and then
+        CHECK(w.tripped(Invariant::bounded) == narrow);
+    }
 }
 
 TEST_CASE("a seed happens once, again and again") {
-    std::vector<ike::PrivateKey> five;
-    for (int i = 0; i < 5; ++i) five.push_back(keys()[static_cast<std::size_t>(i) % 2]);
     for (const std::uint64_t seed : {3, 14, 159}) {
         Tally first, second;
-        CHECK(play(seed, five, false, first) == play(seed, five, false, second));
+        CHECK(play(seed, keys(), false, first) == play(seed, keys(), false, second));
         CHECK(first.events == second.events);
         CHECK(first.esp == second.esp);
         CHECK(first.ike == second.ike);

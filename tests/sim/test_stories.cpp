@@ -1,6 +1,7 @@
 // Stories of two whole gateways, each on a quiet network: what the demo shows on real
 // wires, here to the nanosecond and with both ends in view.
 #include <algorithm>
+#include <vector>
 
 #include "catch.hpp"
 #include "world.hpp"
@@ -191,6 +192,70 @@ TEST_CASE("a wrong key in DNS: the gateway's signature is not believed") {
     CHECK(s.state(0, kPair) == FlowState::pass);
     CHECK(s.reason(0, kPair) == "g.signature");
     CHECK_FALSE(s.agreed(kPair));
+}
+
+TEST_CASE("a gateway behind an address translator keys under its name, and nobody can begin with it") {
+    Story s;
+    s.config(0).ike.name = "sg-a.sim";
+    s.translate(0);
+    s.start();
+    s.zone.forget(kPair.source);
+    s.zone.delegate_to_identity(kPair.source, "sg-a.sim.", keys()[0].public_key());
+    s.zone.publish_key("sg-a.sim.", keys()[0].public_key());
+    const std::uint64_t clear = s.send(1, kPair.reversed());
+    s.run(5s);
+    bool encrypted = true;
+    CHECK(s.was_delivered(clear, &encrypted));
+    CHECK_FALSE(encrypted);
+    CHECK(s.reason(1, kPair.reversed()) == "p.unusable");
+    const std::uint64_t there = s.send(0, kPair);
+    s.run(3s);
+    CHECK(s.was_delivered(there, &encrypted));
+    CHECK(encrypted);
+    const std::uint64_t back = s.send(1, kPair.reversed());
+    s.run(1s);
+    CHECK(s.was_delivered(back, &encrypted));
+    CHECK(encrypted);
+    CHECK(s.counted(1, "row f.peer") == 1);
+    const auto v = s.gateway(1).explain(kPair.reversed(), s.clock.now());
+    REQUIRE(v.tunnel);
+    CHECK(v.tunnel->gateway == Address::ipv4(198, 51, 100, 10));
+}
+
+TEST_CASE("key rollover as the draft has it: nothing is lost, and in haste the peer is keyed anew") {
+    for (const bool hasty : {false, true}) {
+        static const auto next = ike::PrivateKey::generate(2048).value();
+        std::vector<ike::PrivateKey> three{keys()[0], keys()[1], next};
+        World w(1, three, false);
+        w.zone.ttl = 30s;
+        for (unsigned i = 0; i < 2; ++i) w.config(i).ike.ike_lifetime = 60s;
+        w.start();
+        const auto publish = [&](std::vector<unsigned> which) {
+            w.zone.forget(kPair.destination);
+            for (const unsigned k : which)
+                w.zone.delegate(kPair.destination, World::gateway_address(1), three[k].public_key());
+        };
+        const auto talk = [&](Duration how_long) {
+            std::size_t lost = 0;
+            for (Duration d{}; d < how_long; d += 500ms) {
+                const std::uint64_t datagram = w.send(0, kPair);
+                w.run(500ms);
+                lost += w.was_delivered(datagram) ? 0 : 1;
+            }
+            return lost;
+        };
+        talk(10s);
+        if (!hasty) {
+            publish({1, 2});
+            CHECK(talk(70s) == 0);
+        }
+        w.set_key(1, 2);
+        publish({2});
+        CHECK(talk(5min) < (hasty ? 60 : 1));
+        CHECK(talk(30s) == 0);
+        CHECK(w.agreed(kPair));
+        CHECK(w.violations().empty());
+    }
 }
 
 TEST_CASE("precedence: the second gateway is tried when the first is silent") {

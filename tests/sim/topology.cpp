@@ -64,7 +64,9 @@ std::optional<unsigned> World::site_of(const Address& host) {
 
 std::optional<unsigned> World::gateway_at(const Address& outside) const {
     for (unsigned i = 0; i < nodes_.size(); ++i)
-        if (outside == gateway_address(i) || outside == gateway_address6(i)) return i;
+        if (outside == gateway_address(i) || outside == gateway_address6(i) ||
+            (nodes_[i]->translator && outside == nodes_[i]->translator->outside()))
+            return i;
     return std::nullopt;
 }
 

@@ -1,4 +1,6 @@
 // What goes wrong in a run until the network heals.
+#include <algorithm>
+
 #include "run.hpp"
 
 namespace oegate::sim {
@@ -17,8 +19,6 @@ void Play::make_weather() {
 
 void Play::make_trouble() {
     Clockwork& clock = world_.clock;
-    const unsigned num = world_.num_gateways();
-    const auto some_gateway = [&] { return static_cast<unsigned>(random_.below(num)); };
     for (const Talk& t : talks_)  // both sides forget a pair at about the same time
         if (one_in(3)) {
             const Time when = some_time();
@@ -32,22 +32,119 @@ void Play::make_trouble() {
                         world_.gateway(exit).flow_clear(mine, world_.clock.now());
                 });
         }
-    if (bad_dns_) {  // the zones of a site are tampered with, or lame, for a while
-        const bool v6 = one_in(4);
-        const std::string name =
-            host_of(static_cast<unsigned>(random_.below(sites_.size())), 0, v6).reverse_name();
-        const std::string end = one_in(2) ? "arpa." : name.substr(v6 ? 32 : name.find('.') + 1);
-        clock.at(some_time(), [this, end, lame = one_in(2)] {
-            world_.zone.moods[end] = lame ? Zone::Mood::lame : Zone::Mood::tampered;
-            say(end + (lame ? " is lame" : " is tampered with"));
-        });
+    if (bad_dns_) make_bad_dns();
+    make_changes();
+    make_restarts();
+    make_partitions();
+    make_routes();
+    if (one_in(3))
+        for (std::uint64_t n = 1 + random_.below(25); n > 0; --n)
+            clock.at(some_time(), [this] { attacker_.strike(); });
+    if (one_in(10)) clock.at(some_time(), [this] { attacker_.half_open(20); });
+}
+
+/// The zones of a site are tampered with, lame, silent or full of broken records for a while.
+void Play::make_bad_dns() {
+    Clockwork& clock = world_.clock;
+    const bool v6 = one_in(4);
+    const unsigned site = static_cast<unsigned>(random_.below(sites_.size()));
+    const std::string name = host_of(site, 0, v6).reverse_name();
+    const std::string end = one_in(2) ? "arpa." : name.substr(v6 ? 32 : name.find('.') + 1);
+    const Time when = some_time();
+    switch (random_.below(4)) {
+        case 0:
+            clock.at(when, [this, site] {
+                for (unsigned n = 0; n < kHosts; ++n)
+                    for (const bool six : {false, true}) world_.zone.break_records(host_of(site, n, six));
+                say("the records of site " + std::to_string(site) + " are broken");
+            });
+            return;
+        case 1:
+            clock.at(when, [this, end] {
+                world_.zone.moods[end] = Zone::Mood::lame;
+                say(end + " is lame");
+            });
+            return;
+        case 2:
+            clock.at(when, [this, end] {
+                world_.zone.moods[end] = Zone::Mood::silent;
+                say(end + " is silent");
+            });
+            return;
+        default:
+            clock.at(when, [this, end] {
+                world_.zone.moods[end] = Zone::Mood::tampered;
+                say(end + " is tampered with");
+            });
     }
+}
+
+/// What owners and operators do: zones that come late or go for a while, new keys, wrong
+/// calendars, hosts that scan.
+void Play::make_changes() {
+    Clockwork& clock = world_.clock;
     if (one_in(6)) {  // a zone that is published late
         const unsigned s = static_cast<unsigned>(random_.below(sites_.size()));
         for (unsigned n = 0; n < kHosts; ++n)
             for (const bool v6 : {false, true}) world_.zone.forget(host_of(s, n, v6));
         clock.at(some_time(), [this, s] { publish(s), say("zone " + std::to_string(s) + " is published"); });
     }
+    if (one_in(5)) {  // withdrawn for a while
+        const unsigned s = static_cast<unsigned>(random_.below(sites_.size()));
+        const Time when = some_time();
+        clock.at(when, [this, s] {
+            for (unsigned n = 0; n < kHosts; ++n)
+                for (const bool v6 : {false, true}) world_.zone.forget(host_of(s, n, v6));
+            say("zone " + std::to_string(s) + " is withdrawn");
+        });
+        clock.at(std::min(heal_, when + between(random_, 5s, 40s)), [this, s] { publish(s); });
+    }
+    const bool configured =
+        std::ranges::any_of(sites_, [](const Site& s) { return s.kind == ClassKind::configured; });
+    if (one_in(5) && !configured)  // whose peers have its key from elsewhere
+        make_rollover(static_cast<unsigned>(random_.below(world_.num_gateways())));
+    if (one_in(6))
+        clock.at(some_time(), [this, i = static_cast<unsigned>(random_.below(world_.num_gateways())),
+                               ahead = std::chrono::seconds(random_.below(20'000'000)) - 10'000'000s] {
+            world_.set_wall(i, ahead), say("a calendar jumps");
+        });
+    for (unsigned s = 0; s < sites_.size(); ++s)
+        if (sites_[s].small) scan(s);
+}
+
+/// OE draft §5.4: the new key is published first, used when it is known everywhere, and then
+/// the old one goes. Or in haste, all at once.
+void Play::make_rollover(unsigned i) {
+    const unsigned next = i + kMaxGateways;
+    if (keys_.size() <= next) return;
+    ++tally_.rollovers;
+    const auto show = [this, i](std::vector<unsigned> keys) {
+        shown_[i] = std::move(keys);
+        publish(world_.site_of(i));
+    };
+    Clockwork& clock = world_.clock;
+    const bool hasty = one_in(3);
+    const Time begin = begin_ + between(random_, 2s, 15s);
+    const Time use = hasty ? begin : begin + world_.zone.ttl;
+    if (!hasty) clock.at(begin, [show, i, next] { show({i, next}); });
+    clock.at(use,
+             [this, i, next] { world_.set_key(i, next), say(world_.config(i).name + " uses its new key"); });
+    clock.at(std::max(use, std::min(heal_, use + between(random_, 0s, 20s))), [show, next] { show({next}); });
+}
+
+/// A host beyond those that talk asks for many addresses that nobody protects.
+void Play::scan(unsigned s) {
+    const Time when = some_time();
+    for (unsigned n = 0; n < 24; ++n)
+        world_.clock.at(when + Duration(n * 50'000'000ull), [this, s, n] {
+            world_.send_from_site(
+                {host_of(s, kHosts, false), Address::ipv4(203, 0, 113, static_cast<std::uint8_t>(1 + n))});
+        });
+}
+
+void Play::make_restarts() {
+    Clockwork& clock = world_.clock;
+    const auto some_gateway = [&] { return static_cast<unsigned>(random_.below(world_.num_gateways())); };
     if (one_in(4)) {
         const unsigned i = some_gateway();
         ++tally_.crashes;
@@ -73,6 +170,11 @@ void Play::make_trouble() {
             if (!world_.is_up(i) && !dead_[i]) world_.begin(i);
         });
     }
+}
+
+void Play::make_partitions() {
+    Clockwork& clock = world_.clock;
+    const auto some_gateway = [&] { return static_cast<unsigned>(random_.below(world_.num_gateways())); };
     for (std::uint64_t n = one_in(4) ? 1 + random_.below(2) : 0; n > 0; --n) {
         const unsigned i = some_gateway(), j = some_gateway();
         if (i == j) continue;
@@ -88,7 +190,12 @@ void Play::make_trouble() {
         clock.at(when, [this, i] { world_.cut_dns(i, true), say("a resolver is out of reach"); });
         clock.at(std::min(heal_, when + between(random_, 1s, 20s)), [this, i] { world_.cut_dns(i, false); });
     }
-    for (unsigned s = 0; s < sites_.size(); ++s) {  // sites with several exits
+}
+
+/// Sites with several exits: the way changes, and a gateway dies for good.
+void Play::make_routes() {
+    Clockwork& clock = world_.clock;
+    for (unsigned s = 0; s < sites_.size(); ++s) {
         const std::vector<unsigned> all = world_.gateways_of(s);
         if (all.size() < 2) continue;
         const auto any = [&] { return all[random_.below(all.size())]; };
@@ -110,10 +217,6 @@ void Play::make_trouble() {
                 if (other != victim && !dead_[other]) world_.route(s, other, other);
         });
     }
-    if (one_in(3))
-        for (std::uint64_t n = 1 + random_.below(25); n > 0; --n)
-            clock.at(some_time(), [this] { attacker_.strike(); });
-    if (one_in(10)) clock.at(some_time(), [this] { attacker_.half_open(20); });
 }
 
 }  // namespace oegate::sim

@@ -16,13 +16,6 @@ std::uint64_t age(Time since, Time now) {
     return since == kNever ? kNeverUsed : static_cast<std::uint64_t>((now - since).count());
 }
 
-/// What a permissive pair may be denied for though DNS is honest.
-bool denies_permissive(std::uint16_t reason) {
-    const auto story = static_cast<keying::Story>(reason);
-    return story == keying::Story::p_malformed || story == keying::Story::p_bogus ||
-           story == keying::Story::p_no_key;  // whose chain was bogus
-}
-
 bool permits_clear(ClassKind kind) {
     return kind == ClassKind::oe_permissive || kind == ClassKind::always_clear_text ||
            kind == ClassKind::oe_accept_only;
@@ -66,7 +59,7 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
                 violate(Invariant::clear, "pass for a pair whose class forbids it, " + set.pair.text());
             const ClassKind kind = realm_.class_of(set.pair).kind;
             if (set.state == FlowState::deny && permits_clear(kind) && !may_deny_ &&
-                !denies_permissive(set.reason))
+                static_cast<keying::Story>(set.reason) != keying::Story::f_sticky)
                 violate(Invariant::held, "a pair that may go in the clear is denied, " + set.pair.text() +
                                              ", " + std::string(keying::reason_text(set.reason)));
             if (set.state == FlowState::encrypt) {
@@ -109,7 +102,7 @@ void WorkerModel::apply(unsigned worker, const Command& command, Time now) {
                 violate(Invariant::contract, "outbound slot is taken");
             Sa& sa = out_sas_[{worker, i.ref.slot}] = {};
             sa.ref = i.ref, sa.pair = i.pair, sa.local = i.local, sa.remote = i.remote, sa.spi = i.spi,
-            sa.key = i.key, sa.limits = i.limits, sa.installed = now;
+            sa.key = i.key, sa.limits = i.limits, sa.installed = now, sa.udp = i.udp;
             changed_ = true;
             break;
         }
@@ -223,7 +216,7 @@ void WorkerModel::forward(const Pair& pair, Flow& flow, std::uint64_t datagram, 
     }
     Sa& sa = it->second;
     sa.used = now;
-    out_.send(Esp{sa.local, sa.remote, sa.spi, sa.key, ++sa.sequence, pair, datagram});
+    out_.send(Esp{sa.local, sa.remote, sa.spi, sa.key, ++sa.sequence, pair, datagram, false, sa.udp});
 }
 
 /// What was held gets its answer now, first before last; the wire is watched meanwhile.

@@ -48,7 +48,8 @@ class WorkerModel {
     /// After every event. commands_under_way: control has said more than is obeyed yet.
     /// calm_since: nobody has been losing or cutting anything for so long.
     void check(Time now, bool commands_under_way, Time calm_since);
-    /// DNS has been bogus, or a record broken: a permissive pair may be denied.
+    /// DNS has been tampered with, or its records broken, or it changed its mind in the
+    /// middle of a look-up: a permissive pair may be denied.
     void may_deny_permissive() { may_deny_ = true; }
     /// Its memory of inbound SAs is gone, and control does not know.
     void lose_inbound() { in_.clear(), changed_ = true; }
@@ -75,6 +76,7 @@ class WorkerModel {
         std::uint32_t spi = 0;
         SaKey key;
         SaLimits limits;
+        UdpPorts udp;
         Time installed;
         Time used = kNever;
         bool soft = false;

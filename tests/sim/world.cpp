@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "keying/rows.hpp"
 #include "node.hpp"
 
 namespace oegate::sim {
@@ -54,6 +55,7 @@ World::World(std::uint64_t seed, std::span<const ike::PrivateKey> keys, bool ver
         unsigned nth = 0;
         for (unsigned j = 0; j < i; ++j) nth += sites_[j] == site ? 1 : 0;
         nodes_.push_back(std::make_unique<Node>(*this, i, make_config(i, site, nth)));
+        nodes_.back()->key = i;
         if (nth == 0) routes_[site] = {i, i};
     }
     cut_.assign(nodes_.size(), std::vector<char>(nodes_.size(), 0));
@@ -81,6 +83,27 @@ void World::set_keeps_store(unsigned i, bool keeps) {
     nodes_.at(i)->keeps_store = keeps;
 }
 
+void World::set_key(unsigned i, unsigned which) {
+    Node& n = *nodes_.at(i);
+    n.key = which;
+    if (n.up) n.gateway->set_key(keys_[which]);
+}
+unsigned World::key_of(unsigned i) const {
+    return nodes_.at(i)->key;
+}
+
+void World::set_wall(unsigned i, std::chrono::seconds ahead) {
+    nodes_.at(i)->wall = ahead;
+}
+std::int64_t World::wall(unsigned i) const {
+    return kWallBegin + (clock.now() - Time{1h}) / 1s + nodes_.at(i)->wall.count();
+}
+
+void World::translate(unsigned i) {
+    nodes_.at(i)->translator.emplace(gateway_address(i),
+                                     Address::ipv4(198, 51, 100, static_cast<std::uint8_t>(10 + i)));
+}
+
 Duration World::some(Duration least, Duration most) {
     const auto span = static_cast<std::uint64_t>((most - least).count());
     return least + Duration(span == 0 ? 0 : random.below(span + 1));
@@ -103,6 +126,11 @@ void World::stop(unsigned i) {
     Node& n = *nodes_.at(i);
     ++n.life;
     n.up = false;
+    if (n.gateway) {
+        rows_.resize(keying::rows().size());
+        const auto mine = n.gateway->row_counts();
+        for (std::size_t r = 0; r < rows_.size(); ++r) rows_[r] += mine[r];
+    }
     n.gateway.reset();
     n.worker.reset();
     n.commands_under_way = {};
@@ -150,11 +178,11 @@ void World::begin(unsigned i) {
     gateway::Options options;
     options.seed = n.seed;
     options.num_workers = 2;
-    options.wall_seconds = [this] { return kWallBegin + (clock.now() - Time{1h}) / 1s; };
+    options.wall_seconds = [this, i] { return wall(i); };
     options.keep_state = true;
     if (!n.keeps_store) n.stored = {};
     options.stored = n.stored;
-    n.gateway = std::make_unique<gateway::Gateway>(n.config, keys_[i], *n.random, n.pool, options);
+    n.gateway = std::make_unique<gateway::Gateway>(n.config, keys_[n.key], *n.random, n.pool, options);
     n.armed = kNever;
     n.up = true;
     if (verbose_) tell(n.config.name + " begins");
@@ -225,19 +253,6 @@ void World::arm(unsigned i) {
     });
 }
 
-void World::check_clear(unsigned from, const Pair& pair) {
-    Node& n = *nodes_[from];
-    const ClassKind kind = n.realm->class_of(pair).kind;
-    if (kind != ClassKind::oe_permissive && kind != ClassKind::always_clear_text &&
-        kind != ClassKind::oe_accept_only)
-        violate(Invariant::clear, n.config.name + ": clear text of a pair whose class is " +
-                                      std::string(to_text(kind)) + ", " + pair.text());
-    if (!n.idle_rings()) return;  // the worker has not heard yet
-    const auto explained = n.gateway->explain(pair, clock.now());
-    if (explained.tunnel && explained.tunnel->in_use)
-        violate(Invariant::clear, n.config.name + ": clear text of a keyed pair " + pair.text());
-}
-
 std::optional<unsigned> World::destination_of(unsigned from, const Packet& packet) {
     std::optional<unsigned> to;
     if (const auto* clear = std::get_if<Clear>(&packet)) {
@@ -271,7 +286,7 @@ void World::put_on_wire(unsigned from, Packet packet) {
         heard_.push_back(std::get<ike::SendDatagram>(packet));
         if (heard_.size() > kHeard) heard_.pop_front();
     }
-    const auto to = destination_of(from, packet);
+    const auto to = passes_out(from, packet) ? destination_of(from, packet) : std::nullopt;
     if (const auto* ike = std::get_if<ike::SendDatagram>(&packet);
         ike != nullptr && stranger && !gateway_at(ike->remote.address)) {
         clock.in(some(weather.delay_least, weather.delay_most), [this, d = *ike] { stranger(d); });
@@ -286,7 +301,32 @@ void World::put_on_wire(unsigned from, Packet packet) {
                   : copies == 2 ? " (doubled)"
                                 : ""));
     for (unsigned c = 0; c < copies; ++c)
-        clock.in(some(weather.delay_least, weather.delay_most), [this, to, packet] { arrive(*to, packet); });
+        clock.in(some(weather.delay_least, weather.delay_most), [this, to, packet] {
+            Packet arriving = packet;
+            const bool passes = passes_in(*to, arriving);
+            if (const auto* esp = std::get_if<Esp>(&arriving)) {
+                const WorkerModel::Sa* sa =
+                    passes && nodes_[*to]->up ? nodes_[*to]->worker->inbound(esp->spi) : nullptr;
+                check_opened(*esp, sa != nullptr && same_key(sa->key, esp->key));
+            }
+            if (passes) arrive(*to, arriving);
+        });
+}
+
+bool World::passes_out(unsigned from, Packet& packet) {
+    auto& translator = nodes_[from]->translator;
+    if (!translator) return true;
+    if (auto* esp = std::get_if<Esp>(&packet)) return translator->out(*esp);
+    if (auto* ike = std::get_if<ike::SendDatagram>(&packet)) return translator->out(*ike);
+    return true;
+}
+
+bool World::passes_in(unsigned to, Packet& packet) {
+    const auto& translator = nodes_[to]->translator;
+    if (!translator) return true;
+    if (auto* esp = std::get_if<Esp>(&packet)) return translator->in(*esp);
+    if (auto* ike = std::get_if<ike::SendDatagram>(&packet)) return translator->in(*ike);
+    return true;
 }
 
 void World::arrive(unsigned to, const Packet& packet) {
@@ -341,29 +381,8 @@ void World::heal() {
     if (verbose_) tell("the network heals");
 }
 
-void World::check() {
-    if (weather.loss_percent != 0) calm_since_ = clock.now();
-    for (const auto& row : cut_)
-        if (std::ranges::find(row, 1) != row.end()) calm_since_ = clock.now();
-    if (zone.tampered())
-        for (const auto& node : nodes_)
-            if (node->up) node->worker->may_deny_permissive();
-    for (const auto& node : nodes_) {
-        if (!node->touched || !node->up) continue;
-        node->touched = false;
-        node->worker->check(clock.now(), !node->idle_rings(), calm_since_);
-    }
-}
-
 void World::tell(const std::string& line) const {
     std::printf("%9.3f %s\n", std::chrono::duration<double>(clock.now() - Time{1h}).count(), line.c_str());
-}
-
-void World::violate(Invariant invariant, const std::string& what) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3f ", std::chrono::duration<double>(clock.now() - Time{1h}).count());
-    if (violations_.size() < 20) violations_.push_back(text + std::string(to_text(invariant)) + ": " + what);
-    if (verbose_) tell("BROKEN " + std::string(to_text(invariant)) + ": " + what);
 }
 
 }  // namespace oegate::sim

@@ -78,6 +78,14 @@ class World {
     void set_fault(unsigned i, Fault fault);  // before start()
     /// Does the state directory survive a restart?
     void set_keeps_store(unsigned i, bool keeps);
+    /// From now on it signs with this one of the keys (key rollover).
+    void set_key(unsigned i, unsigned which);
+    unsigned key_of(unsigned i) const;
+    /// Its calendar is so much ahead of the others'.
+    void set_wall(unsigned i, std::chrono::seconds ahead);
+    std::int64_t wall(unsigned i) const;
+    /// It speaks to the world through an address translator. Before start().
+    void translate(unsigned i);
 
     // ---- an attacker's means: what it heard, and what it says
     const std::deque<ike::SendDatagram>& heard() const { return heard_; }  // as their senders sent them
@@ -87,6 +95,9 @@ class World {
     void inject(const Packet& packet, unsigned to);
     void inject(const Event& event, unsigned to);
     unsigned forged_dns_percent = 0;
+    /// May this pair of gateway i ever go in the clear? By the plan, not by the gateway's own
+    /// reading of its configuration.
+    std::function<bool(unsigned i, const Pair& pair)> may_clear;
     std::function<void(const ike::SendDatagram&)> stranger;  // hears IKE messages to no gateway of ours
 
     // ---- who is who
@@ -119,13 +130,21 @@ class World {
     std::uint64_t esp_on_wire() const { return esp_on_wire_; }
     std::uint64_t ike_on_wire() const { return ike_on_wire_; }
     std::uint64_t counted(unsigned i, const std::string& name) const;
+    /// How often each row of keying was taken, by all gateways in all their lives.
+    std::vector<std::uint64_t> rows() const;
 
   private:
     void drain(unsigned i);
     void put_on_wire(unsigned from, Packet packet);
     void check_clear(unsigned from, const Pair& pair);
+    void check_sticky(unsigned from, const Pair& pair);
+    void check_limits(unsigned i);
+    void check_opened(const Esp& esp, bool opened);
+    bool is_calm() const;
     std::optional<unsigned> destination_of(unsigned from, const Packet& packet);
     void arrive(unsigned to, const Packet& packet);
+    bool passes_out(unsigned from, Packet& packet);
+    bool passes_in(unsigned to, Packet& packet);
     void ask_dns(unsigned i, const discovery::SendQuery& query);
     void arm(unsigned i);
     void check();
@@ -144,6 +163,11 @@ class World {
     std::vector<std::vector<char>> cut_;
     std::vector<char> dns_cut_;
     Time calm_since_;
+    struct Hole {
+        Time since, last;
+    };
+    std::map<Pair, Hole> holes_;       // what is sent there is opened by nobody
+    std::vector<std::uint64_t> rows_;  // of lives that are over
     std::deque<ike::SendDatagram> heard_;
     std::deque<Esp> heard_esp_;
     std::vector<Delivery> delivered_;

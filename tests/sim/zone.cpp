@@ -56,6 +56,16 @@ void Zone::delegate_by_txt(const Address& host, const std::string& gateway, cons
     put(host.reverse_name(), kTxt, std::move(rdata).take());
 }
 
+void Zone::delegate_to_identity(const Address& host, const std::string& name, const PublicKey& key) {
+    delegate_by_txt(host, "@" + name, &key);
+}
+
+void Zone::break_records(const Address& host) {
+    forget(host);
+    put(host.reverse_name(), kIpseckey, Bytes{10, 1, 2, 192, 2});
+    has_malformed = true;
+}
+
 void Zone::publish_key(const std::string& name, const PublicKey& key) {
     Writer rdata;
     rdata.u16(0x4200).u8(4).u8(1).put(key.data);

@@ -34,6 +34,10 @@ class Zone {
     /// X-IPsec-Server(P)=gateway [key], cut into strings at an odd place.
     void delegate_by_txt(const Address& host, const std::string& gateway, const PublicKey* key,
                          std::uint16_t precedence = 10);
+    /// X-IPsec-Server(P)=@name key: an identity, no place to go to.
+    void delegate_to_identity(const Address& host, const std::string& name, const PublicKey& key);
+    /// An IPSECKEY whose gateway is cut off.
+    void break_records(const Address& host);
     /// A KEY record (RFC 3445).
     void publish_key(const std::string& name, const PublicKey& key);
     void publish_address(const std::string& name, const Address& address);
@@ -45,11 +49,15 @@ class Zone {
     }
     void forget(const Address& host) { forget(host.reverse_name()); }
 
-    bool tampered() const {
-        bool any = mood == Mood::tampered;
-        for (const auto& [end, m] : moods) any = any || m == Mood::tampered;
+    /// Who asks now may be told what is not so: SERVFAIL first and data a moment later look
+    /// like a forgery too.
+    bool misleads() const {
+        const auto bad = [](Mood m) { return m == Mood::tampered || m == Mood::lame; };
+        bool any = bad(mood) || has_malformed;
+        for (const auto& [end, m] : moods) any = any || bad(m);
         return any;
     }
+    bool has_malformed = false;
     /// Empty: nobody answers.
     Bytes answer(ByteView query) const;
 
