@@ -386,6 +386,20 @@ TEST_CASE("every default is within its own range and loads") {
     }
 }
 
+TEST_CASE("every default of keying, discovery and their bounds names its source") {
+    unsigned count = 0;
+    for (const Key& key : keys()) {
+        if (key.kind != Key::Kind::value || key.accept.required || key.path == "ike.private-key") continue;
+        for (const char* section : {"timers.", "limits.", "dns.", "ike.", "sticky."})
+            if (key.path.starts_with(section)) {
+                CAPTURE(key.path);
+                CHECK_FALSE(key.source.empty());
+                ++count;
+            }
+    }
+    CHECK(count > 40);
+}
+
 TEST_CASE("the private key must be there and be nobody else's") {
     const std::string path = "/tmp/oegate-test-key." + std::to_string(getpid());
     const std::string text =
