@@ -19,6 +19,7 @@
 #include "discovery/validate/anchors.hpp"
 #include "ike/crypto/rsa.hpp"
 #include "loop/thread_pool.hpp"
+#include "manage/server.hpp"
 #include "port/dataplane.hpp"
 
 namespace oegate {
@@ -139,13 +140,16 @@ int run(const Arguments& arguments) {
     // Without an opportunistic class no key is configured, and the one made here signs nothing.
     auto key = config->ike.private_key.empty() ? ike::PrivateKey::generate(ike::kMinRsaBits)
                                                : ike::PrivateKey::load(config->ike.private_key);
-    if (!key) return complain(kFailed, key.error().detail);
+    if (!key) return complain(kBadConfiguration, "ike.private-key: " + key.error().detail);
     discovery::validate::Anchors anchors;
     if (config->dns.validation == config::Validation::own) {
         auto loaded = discovery::validate::load_anchors(config->dns.trust_anchors);
         if (!loaded) return complain(kBadConfiguration, "dns.trust-anchors: " + loaded.error());
         anchors = std::move(*loaded);
     }
+    // Before the ports are touched: what a driver says of a device in use helps nobody.
+    if (manage::Server::is_served(config->management.socket))
+        return complain(kFailed, "another oegated is running: it answers on " + config->management.socket);
     std::error_code error;
     std::filesystem::create_directories(std::filesystem::path(config->management.socket).parent_path(),
                                         error);

@@ -7,6 +7,7 @@
 #include "cli/output.hpp"
 #include "config/loader.hpp"
 #include "discovery/publish.hpp"
+#include "discovery/validate/anchors.hpp"
 #include "ike/crypto/rsa.hpp"
 
 namespace oegate::cli {
@@ -30,11 +31,29 @@ Status key_failure(const ike::KeyFileError& error) {
     }
 }
 
+/// What the daemon would not start with, though the files are there.
+std::vector<config::Problem> read_files(const config::Config& config, const std::string& file) {
+    std::vector<config::Problem> problems;
+    if (!config.ike.private_key.empty())
+        if (const auto key = ike::PrivateKey::load(config.ike.private_key); !key)
+            problems.push_back({file, 0, 0, "ike.private-key: " + key.error().detail,
+                                "a key made by \"oegate key generate\""});
+    if (config.dns.validation == config::Validation::own)
+        if (const auto anchors = discovery::validate::load_anchors(config.dns.trust_anchors); !anchors)
+            problems.push_back({file, 0, 0, "dns.trust-anchors: " + anchors.error(), ""});
+    return problems;
+}
+
 }  // namespace
 
 Status config_check(const std::string& file, bool check_files, bool json) {
     const auto config = config::load(file, {.check_files = check_files});
-    if (config) {
+    std::vector<config::Problem> found;
+    if (!config)
+        found = config.error();
+    else if (check_files)
+        found = read_files(*config, file);
+    if (found.empty()) {
         if (json)
             print_json({{"ok", true}, {"problems", Json::array()}});
         else
@@ -42,7 +61,7 @@ Status config_check(const std::string& file, bool check_files, bool json) {
         return Status::done;
     }
     Json problems = Json::array();
-    for (const config::Problem& problem : config.error()) {
+    for (const config::Problem& problem : found) {
         problems.push_back({{"file", problem.file},
                             {"line", problem.line},
                             {"column", problem.column},

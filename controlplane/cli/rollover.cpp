@@ -1,7 +1,9 @@
 // `oegate key rollover`: asks the zones, takes the step that they allow, tells the daemon.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <ctime>
 #include <optional>
 
@@ -162,6 +164,8 @@ Status key_rollover(const RolloverRequest& request, bool json) {
     const auto settings = settings_of(request.zones, &*config);
     if (!settings) return refuse(settings.error().status, settings.error().text);
     const auto files = publication::KeyFiles::open(config->ike.private_key);
+    if (!files && ::access(config->ike.private_key.c_str(), R_OK) != 0 && errno == EACCES)
+        return refuse(Status::not_permitted, files.error() + "; run as root, or as who owns the key");
     if (!files) return refuse(Status::failed, files.error());
     const publication::Ours ours = publication::ours_of(*config);
     const std::string socket = request.socket.empty() ? config->management.socket : request.socket;

@@ -57,6 +57,10 @@ bool let_in(const std::string& path, const std::string& group) {
 
 }  // namespace
 
+bool Server::is_served(const std::string& path) {
+    return path.size() < sizeof(sockaddr_un::sun_path) && is_socket(path) && is_alive(path);
+}
+
 Result<std::unique_ptr<Server>, std::string> Server::listen(const std::string& path, loop::IoWatcher& io,
                                                             Commands& commands, Log* log,
                                                             std::function<Time()> now,
@@ -68,11 +72,9 @@ Result<std::unique_ptr<Server>, std::string> Server::listen(const std::string& p
         return fail(fmt::format("management socket {}: the name is longer than 107 bytes", path));
     std::error_code ignored;  // a directory that is missing is told by bind
     std::filesystem::create_directory(std::filesystem::path(path).parent_path(), ignored);
-    if (is_socket(path)) {
-        if (is_alive(path))
-            return fail(fmt::format("management socket {}: another oegated is running on it", path));
-        unlink(path.c_str());
-    }
+    if (is_served(path))
+        return fail(fmt::format("management socket {}: another oegated is running on it", path));
+    if (is_socket(path)) unlink(path.c_str());
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return error("socket");
     const sockaddr_un address = address_of(path);

@@ -37,6 +37,8 @@ class Server {
                                                                std::function<Time()> now,
                                                                const std::string& group = "",
                                                                Monitor* monitor = nullptr);
+    /// Does a living daemon answer on this path?
+    static bool is_served(const std::string& path);
     /// Closes every client and removes the socket's file.
     ~Server();
     Server(const Server&) = delete;

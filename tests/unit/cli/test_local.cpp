@@ -37,6 +37,41 @@ TEST_CASE("config check: exit 8, every problem, on standard output") {
     CHECK(oegate(d, {"config", "document"}).out == contents(OEGATE_SOURCE_DIR "/docs/configuration.md"));
 }
 
+TEST_CASE("config check: files that are there and of no use to the daemon") {
+    const Directory d;
+    const std::string key = d.file("key.pem"), anchors = d.file("root.key"), file = d.file("oegate.yaml");
+    const auto check = [&](const std::string& options = "") {
+        std::ofstream(file)
+            << "interfaces:\n"
+               "  - {name: outside, role: outside, device: net_ring0, addresses: [192.1.1.5/24]}\n"
+               "classes:\n"
+               "  - {class: oe-permissive, destinations: [0.0.0.0/0]}\n"
+               "dns: {resolvers: [{address: 127.0.0.1}]"
+            << options
+            << "}\n"
+               "ike: {private-key: key.pem}\n";
+        return oegate(d, {"config", "check", file});
+    };
+    std::ofstream(key) << "no key\n";
+    REQUIRE(chmod(key.c_str(), 0600) == 0);
+    const Outcome no_key = check();
+    CHECK(no_key.status == 8);
+    CHECK(contains(no_key.out, file + ": ike.private-key: " + key));
+    CHECK(contains(no_key.out, "expected a key made by \"oegate key generate\""));
+    CHECK(oegate(d, {"config", "check", "--no-files", file}).status == 0);
+    const auto json = nlohmann::json::parse(oegate(d, {"--json", "config", "check", file}).out);
+    CHECK(json["ok"] == false);
+    CHECK(json["problems"].size() == 1);
+
+    REQUIRE(unlink(key.c_str()) == 0);
+    REQUIRE(oegate(d, {"key", "generate", "--out", key, "--bits", "2048"}).status == 0);
+    CHECK(check().status == 0);
+    std::ofstream(anchors) << "; none yet\n";
+    const Outcome no_anchor = check(", validation: own, trust-anchors: " + anchors);
+    CHECK(no_anchor.status == 8);
+    CHECK(contains(no_anchor.out, file + ": dns.trust-anchors: " + anchors + ": no trust anchor"));
+}
+
 TEST_CASE("key generate, then dns records") {
     const Directory d;
     const std::string key = d.file("key.pem");

@@ -295,6 +295,7 @@ TEST_CASE("a stale socket is replaced, a living one is not") {
     {
         Daemon daemon;
         path = daemon.path;
+        CHECK(Server::is_served(path));
         const auto second =
             Server::listen(path, daemon.reactor, daemon.f.commands, nullptr, [] { return Time{}; });
         REQUIRE_FALSE(second.has_value());
