@@ -5,7 +5,7 @@
 
 #include "ike/v2/child_offer.hpp"
 #include "ike/v2/rows.hpp"
-#include "wire.hpp"
+#include "insider.hpp"
 
 using namespace exchange;
 
@@ -628,6 +628,26 @@ TEST_CASE("an initiator accepts exactly the pair that it asked for", "[exchange]
     CHECK(judge({alice}, {TrafficSelector::host(p.bert)}) == v2::ChildEvent::unacceptable);
     CHECK(judge({alice, alice}, {bob}) == v2::ChildEvent::unacceptable);
     CHECK(judge({}, {bob}) == v2::ChildEvent::unacceptable);
+}
+
+TEST_CASE("who asks for transport mode and compression gets a tunnel without either", "[exchange]") {
+    Pairing p([](Settings& s) { s.key_log = true; });
+    p.key_up();
+    wire::Payloads request;
+    request.add(wire::Notify::of_esp(wire::NotifyType::rekey_sa, p.b.installed.front().spi_out));
+    request.add(wire::Notify::of(wire::NotifyType::use_transport_mode));
+    const wire::Notify compression = wire::Notify::of(wire::NotifyType::ipcomp_supported, {0x12, 0x34, 2});
+    request.add(compression);  // CPI, DEFLATE (RFC 7296 §2.22)
+    request.add(wire::offer_esp(config::Ike{}, 0x70000001, false));
+    request.add(wire::Nonce{Bytes(32, 7)});
+    v2::add_selectors(request, p.pair);
+    Insider(p, true).say(wire::ExchangeType::create_child_sa, false, 2, request);
+    const wire::Payloads answer = Listener(p, true).hear(p.world.take());
+    CHECK(answer.find<wire::Sa>() != nullptr);
+    CHECK(answer.notify(wire::NotifyType::use_transport_mode) == nullptr);
+    CHECK(answer.notify(wire::NotifyType::ipcomp_supported) == nullptr);
+    REQUIRE(p.b.installed.size() == 2);
+    CHECK(p.b.installed.back().pair == p.b.installed.front().pair);
 }
 
 TEST_CASE("IPv6 gateways and hosts", "[exchange]") {

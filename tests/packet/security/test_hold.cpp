@@ -210,12 +210,32 @@ TEST_CASE("policy: a class that needs no keying makes no entry") {
 
 TEST_CASE("policy: ICMP on deny is the administrator's choice") {
     Options options = small();
-    options.dataplane.icmp_on_deny = false;
-    Oe oe(ClassKind::deny, options);
-    oe.send("10.3.0.2", 1);
-    oe.g.turn();
-    CHECK(oe.g.drops(Drop::class_deny) == 1);
-    CHECK(oe.g.out(kInside).empty());
+    options.dataplane.icmp_per_second = 10;
+    for (const bool on : {true, false}) {
+        options.dataplane.icmp_on_deny = on;
+        Oe oe(ClassKind::deny, options);
+        oe.send("10.3.0.2", 1);
+        oe.g.turn();
+        CHECK(oe.g.drops(Drop::class_deny) == 1);
+        const auto v4 = oe.g.out(kInside);
+        oe.g.in(kInside,
+                ethernet(oe.g.mac(kInside), kIpv6, udp({"2001:db8:1::2", "2001:db8:3::2"}, 1000, 2000, {1})));
+        oe.g.turn();
+        CHECK(oe.g.drops(Drop::class_deny) == 2);
+        const auto v6 = oe.g.out(kInside);
+        REQUIRE(v4.size() == (on ? 1u : 0u));
+        REQUIRE(v6.size() == (on ? 1u : 0u));
+        if (!on) continue;
+        CHECK(v4[0].at(14 + 20) == 3);
+        CHECK(v4[0].at(14 + 21) == 13);
+        CHECK(v6[0].at(14 + 40) == 1);
+        CHECK(v6[0].at(14 + 41) == 1);
+        // Whoever sends much hears little.
+        for (std::uint8_t i = 0; i < 30; ++i) oe.send("10.3.0.2", i);
+        oe.g.turn();
+        CHECK(oe.g.drops(Drop::class_deny) == 32);
+        CHECK(oe.g.out(kInside).size() <= 10);
+    }
 }
 
 TEST_CASE("policy: a full flow cache drops, and evicts what is idle") {
@@ -248,15 +268,30 @@ TEST_CASE("policy: a full flow cache drops, and evicts what is idle") {
 }
 
 TEST_CASE("policy: control may create every state before a datagram comes") {
-    Oe oe(ClassKind::oe_permissive);
-    const Tunnel tunnel;
-    establish(oe.g, tunnel);
-    oe.send("10.3.0.2", 9);
-    oe.g.turn();
-    const auto frames = oe.g.out(kOutside);
-    REQUIRE(frames.size() == 1);
-    CHECK(open(tunnel, without_link(frames[0])));
-    CHECK(oe.g.events().empty());
+    {
+        Oe oe(ClassKind::oe_permissive);
+        const Tunnel tunnel;
+        establish(oe.g, tunnel);
+        oe.send("10.3.0.2", 9);
+        oe.g.turn();
+        const auto frames = oe.g.out(kOutside);
+        REQUIRE(frames.size() == 1);
+        CHECK(open(tunnel, without_link(frames[0])));
+        CHECK(oe.g.events().empty());
+    }
+
+    const Pair other{kPair.source, Address::ipv4(10, 3, 0, 9)};
+    for (const FlowState state : {FlowState::pass, FlowState::deny, FlowState::hold}) {
+        Oe made(ClassKind::oe_permissive);
+        made.g.command(0, Command(SetPolicy{other, state, ClassKind::oe_permissive, 1, {}, 0}));
+        made.g.turn();
+        made.send("10.3.0.9", 3);
+        made.g.turn();
+        CHECK(made.clear_out() == (state == FlowState::pass ? Bytes{3} : Bytes{}));
+        CHECK(made.g.drops(Drop::policy_deny) == (state == FlowState::deny ? 1u : 0u));
+        CHECK(made.g.sum().held == (state == FlowState::hold ? 1u : 0u));
+        CHECK((made.g.events().empty() || state == FlowState::hold));
+    }
 }
 
 TEST_CASE("clear text from outside: the reverse pair decides, then the class") {

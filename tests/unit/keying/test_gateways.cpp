@@ -52,6 +52,12 @@ ROW_TEST("row g.child") {
     last.seek();
     last.fails(ike::Failure::child_refused);
     CHECK(last.reason() == "g.child");
+    CHECK(last.lifespan() == 1h);  // as long as DNS says so
+    Rig normal;
+    normal.miss();
+    normal.dns(answer(Outcome::usable, {gateway(kSgB, 10)}, 24h));
+    normal.fails(ike::Failure::child_refused);
+    CHECK(normal.lifespan() == 6h);
     r.keying.on_delegation(r.lookups.back().connection, answer(Outcome::usable, {gateway(kSgB, 1)}), r.now);
     r.drain();
     r.fails(ike::Failure::child_refused);

@@ -109,6 +109,46 @@ ROW_TEST("row e.close") {
     CHECK(r.state() == "none");
 }
 
+ROW_TEST("row e.close: objects are removed, the peer is told, the final counts are logged") {
+    r.key_pair();
+    r.pass(60s);
+    r.used(false);
+    REQUIRE(r.deletes.size() == 1);
+    CHECK(r.deletes[0].child == 1);
+    REQUIRE(r.dropped.size() == 1);
+    CHECK(r.dropped[0].pair == kPair);
+    UseReport last;
+    last.pair = kPair;
+    last.removed = true;
+    last.packets = 17;
+    last.bytes = 2'500;
+    r.keying.on_use_report(last, r.now);
+    r.drain();
+    CHECK(r.state() == "none");
+    CHECK(r.transitions.back().row == "e.close");
+    CHECK(r.transitions.back().detail == "final counts: 17 packets, 2500 bytes");
+}
+
+ROW_TEST("row l.look: a rekey does not put the look off, nor does the look a rekey") {
+    r.key_pair();
+    r.pass(50s);
+    r.keying.on_sa_expired(1, false, r.now);
+    r.drain();
+    REQUIRE(r.rekeys.size() == 1);
+    auto n = r.child(2, true);
+    n.replaces = 1;
+    r.installed(n);
+    r.pass(9s);
+    CHECK(r.state() == "keyed");
+    r.pass(1s);  // a minute after it was keyed
+    CHECK(r.state() == "expiring-keyed");
+    r.keying.on_sa_expired(2, false, r.now);
+    r.drain();
+    CHECK(r.rekeys.size() == 2);
+    r.used(true);
+    CHECK(r.state() == "keyed");
+}
+
 ROW_TEST("row e.datagram") {
     r.key_pair();
     r.gone(1, ike::ChildGone::Reason::deleted_by_peer);

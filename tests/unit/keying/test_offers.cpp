@@ -27,6 +27,9 @@ ROW_TEST("row r.nokey") {
         r.key_dns(keys(o));
         REQUIRE(!r.peer_keys.empty());
         CHECK(r.peer_keys.back().keys.empty());
+        CHECK(r.transitions.back().row == "r.nokey");
+        CHECK(r.transitions.back().detail.find(kSgB.text()) != std::string::npos);
+        CHECK(r.transitions.back().advice.find("publishes its key") != std::string_view::npos);
     }
     CHECK(r.peer_keys.size() == 4);
 }
