@@ -48,6 +48,8 @@ inline std::string contents(const std::string& path) {
 
 /// Runs the program with these arguments; waits for its end.
 Outcome oegate(const Directory& directory, const std::vector<std::string>& arguments);
+/// The daemon, which must find a reason not to start.
+Outcome oegated(const Directory& directory, const std::vector<std::string>& arguments);
 
 /// Accepts one client an answer, reads its line, gives the prepared answer.
 class FakeDaemon {
