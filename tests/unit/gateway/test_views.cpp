@@ -218,6 +218,7 @@ TEST_CASE("a failure is told with what to do: in the log once, in explain as lon
         const char *source, *destination, *row, *level;
         sim::Zone::Mood mood;
         bool delegated;
+        const char* says = "";  // of the record, in the line and in show dns
     };
     using Mood = sim::Zone::Mood;
     const std::vector<Row> rows{
@@ -226,11 +227,15 @@ TEST_CASE("a failure is told with what to do: in the log once, in explain as lon
         {"192.1.0.65", "198.18.0.3", "p.unusable", "notice", Mood::unsigned_, true},
         {"192.1.0.65", "198.18.0.4", "p.bogus", "warning", Mood::tampered, true},
         {"192.1.0.65", "198.18.0.5", "g.silence", "notice", Mood::signed_, true},
+        {"192.1.0.65", "198.18.0.6", "p.malformed", "warning", Mood::signed_, false,
+         "TXT of 198.18.0.6 is malformed: "},
         {"2001:db8:a::65", "2001:db8:b::1", "p.none", "notice", Mood::signed_, false},
         {"2001:db8:a::65", "2001:db8:b::2", "p.dnsfail", "notice", Mood::lame, false},
         {"2001:db8:a::65", "2001:db8:b::3", "p.unusable", "notice", Mood::unsigned_, true},
         {"2001:db8:a::65", "2001:db8:b::4", "p.bogus", "warning", Mood::tampered, true},
         {"2001:db8:a::65", "2001:db8:b::5", "g.silence", "notice", Mood::signed_, true},
+        {"2001:db8:a::65", "2001:db8:b::6", "p.malformed", "warning", Mood::signed_, false,
+         "TXT of 2001:db8:b::6 is malformed: "},
     };
     for (const Row& row : rows) {
         INFO(row.destination << " " << row.row);
@@ -238,6 +243,7 @@ TEST_CASE("a failure is told with what to do: in the log once, in explain as lon
         rig.zone.moods[host.reverse_name()] = row.mood;
         if (row.delegated)
             rig.zone.delegate(host, ip(host.is_ipv4() ? "198.18.1.1" : "2001:db8:c::1"), key().public_key());
+        if (*row.says != 0) rig.zone.delegate_by_txt(host, "nonsense", nullptr, 10);
         rig.logs.clear();
         rig.miss(row.source, row.destination);
         rig.pass(35s);  // longer than all that an answer is waited for
@@ -250,6 +256,9 @@ TEST_CASE("a failure is told with what to do: in the log once, in explain as lon
         CHECK(lines[0].text.find("; what to do: " + v.advice) != std::string::npos);
         CHECK(std::string(row.level) == (lines[0].level == config::LogLevel::warning ? "warning" : "notice"));
         CHECK(lines[0].kind == row.row);
+        CHECK(lines[0].text.find(row.says) != std::string::npos);
+        REQUIRE(v.dns);
+        CHECK(v.dns->detail.find(row.says) != std::string::npos);
         for (const auto& [name, value] : lines[0].fields) CHECK_FALSE(value.empty());
     }
 }
