@@ -6,6 +6,7 @@
 
 #include "discovery/gateways.hpp"
 #include "discovery/sift.hpp"
+#include "net/special_use.hpp"
 
 namespace oegate::discovery {
 namespace {

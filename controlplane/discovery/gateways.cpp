@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "discovery/records/rdata.hpp"
+#include "net/special_use.hpp"
 
 namespace oegate::discovery {
 namespace {

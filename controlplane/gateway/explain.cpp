@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gateway/compose.hpp"
+#include "net/special_use.hpp"
 
 namespace oegate::gateway {
 namespace {
@@ -35,9 +36,8 @@ std::string_view does_to_datagram(const std::string& state, FlowState policy, Cl
 std::string_view becomes_of(const ExplainView& v, const std::optional<keying::ConnectionStatus>& s) {
     if (v.direction == "own")
         return "is our own traffic: no class and no tunnel is asked, it goes in the clear";
-    if (keying::special_use(v.pair.source))
-        return "is dropped: such a source is never forwarded (show drops)";
-    if (keying::special_use(v.pair.destination))
+    if (never_forwarded(v.pair.source)) return "is dropped: such a source is never forwarded (show drops)";
+    if (never_forwarded(v.pair.destination))
         return "is dropped: such a destination is never forwarded (show drops)";
     if (v.direction == "inside") return "stays inside: no class is asked, the routes decide";
     return does_to_datagram(v.state, s ? s->policy : FlowState::none, v.class_kind);

@@ -3,6 +3,7 @@
 // IKE_AUTH decrypted, within a budget per /32 or /64. Of a peer in the configuration
 // nothing is asked: the configuration is the answer, and its classes are all it gets.
 #include "keying/machine.hpp"
+#include "net/special_use.hpp"
 
 namespace oegate::keying {
 namespace {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "net/special_use.hpp"
+
 namespace oegate::keying {
 namespace {
 
@@ -35,20 +37,6 @@ Identity identity_of(const config::Peer& peer) {
 }
 
 }  // namespace
-
-bool special_use(const Address& address) {
-    if (address.is_unspecified() || address.is_loopback() || address.is_multicast() ||
-        address.is_link_local() || address.is_limited_broadcast())
-        return true;
-    if (address.is_ipv4()) {
-        const std::uint32_t host = address.ipv4_host();
-        return host >> 24 == 0 || host >> 28 == 15;  // "this network", reserved (RFC 6890 §2.2.2)
-    }
-    const auto& bytes = address.bytes();
-    for (unsigned i = 0; i < 10; ++i)
-        if (bytes[i] != 0) return false;
-    return true;  // ::/80, the IPv4-compatible block
-}
 
 Realm::Realm(const config::Config& config) : default_class_(config.default_class) {
     for (const config::Peer& p : config.peers) {

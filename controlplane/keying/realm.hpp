@@ -66,8 +66,4 @@ class Realm {
     ClassKind default_class_;
 };
 
-/// Never a host or gateway on the Internet (RFC 6890, not the ranges that only
-/// documentation or private networks use: a closed network may well route those).
-bool special_use(const Address& address);
-
 }  // namespace oegate::keying

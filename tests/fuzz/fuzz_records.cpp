@@ -11,6 +11,7 @@
 #include "discovery/records/ipseckey.hpp"
 #include "discovery/records/key.hpp"
 #include "discovery/records/txt.hpp"
+#include "net/special_use.hpp"
 
 namespace {
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "discovery/records/rdata.hpp"
+#include "net/identity.hpp"
 
 namespace oegate::discovery {
 

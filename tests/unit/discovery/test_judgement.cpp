@@ -180,8 +180,9 @@ TEST_CASE("gateways and keys are bounded, the strongest are kept") {
 }
 
 TEST_CASE("special-use addresses are nobody's gateway") {
-    for (const char* text : {"0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.1.1", "224.0.0.1", "240.0.0.1",
-                             "255.255.255.255", "::", "::1", "fe80::1", "ff02::1"}) {
+    for (const char* text :
+         {"0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.1.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
+          "192.0.0.8", "::", "::1", "::192.0.2.1", "100::1", "fe80::1", "ff02::1"}) {
         INFO(text);
         CHECK(judge(records({ipseckey(1, *Address::parse(text), kA)}), absent()).outcome ==
               Outcome::unusable);
