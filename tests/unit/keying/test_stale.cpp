@@ -19,6 +19,40 @@ ROW_TEST("row l.stale: a keyed pair whose answer is stale is asked for past the 
     CHECK(r.lookups.size() == 2);
 }
 
+ROW_TEST("row l.stale: a keyed pair is asked for at its looks alone, however short the TTL is") {
+    // operating.md: noticed after TTL + look-again + ask-use + dns.timeout at the latest.
+    const Duration look = r.config.timers.look_again, first = r.config.timers.look_again_first;
+    const auto again = [&r](Duration lifetime) {
+        r.dns(answer(Outcome::usable, {gateway(kSgB, 10)}, lifetime));
+        REQUIRE(r.state() == "keyed");
+    };
+    r.key_pair(1s);
+    r.pass(first - 1s);
+    CHECK(r.lookups.size() == 1);
+    r.pass(1s);
+    r.used(true);
+    REQUIRE(r.lookups.size() == 2);
+    again(1s);
+    // Stale at once: the next look is the first to see it.
+    r.pass(look - 1s);
+    CHECK(r.lookups.size() == 2);
+    r.pass(1s);
+    r.used(true);
+    REQUIRE(r.lookups.size() == 3);
+    again(look + 1s);
+    // Not stale at the next look: the one after it is the latest, TTL + look-again.
+    r.pass(look);
+    r.used(true);
+    CHECK(r.state() == "keyed");
+    CHECK(r.lookups.size() == 3);
+    r.pass(look - 1s);
+    CHECK(r.lookups.size() == 3);
+    r.pass(1s);
+    r.used(true);
+    REQUIRE(r.lookups.size() == 4);
+    CHECK(r.lookups.back().fresh);
+}
+
 ROW_TEST("row l.stale: a clear-text pair keeps its policy while DNS is asked again") {
     r.miss();
     r.dns(answer(Outcome::none, {}, 50s));
