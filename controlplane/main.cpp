@@ -68,8 +68,14 @@ std::vector<daemon::Port> ports_of(const Dataplane& dataplane, const config::Con
 }
 
 int serve(const config::Config& config, ike::PrivateKey& key, std::FILE* key_log,
-          discovery::validate::Anchors anchors) {
+          const discovery::validate::Anchors& anchors, const std::vector<std::string>& remarks) {
     manage::Log log(config.management.log_level);
+    if (!anchors.empty())
+        log.write(config::LogLevel::info, "main", "trust anchors",
+                  {{"file", config.dns.trust_anchors}, {"anchors", to_text(anchors)}});
+    for (const std::string& remark : remarks)
+        log.write(config::LogLevel::warning, "main", "a record is no trust anchor: " + remark,
+                  {{"file", config.dns.trust_anchors}});
     // The reactor first: it blocks the signals that every later thread inherits. The
     // pool next: EAL pins the thread that starts it.
     loop::Reactor reactor;
@@ -94,7 +100,7 @@ int serve(const config::Config& config, ike::PrivateKey& key, std::FILE* key_log
                                          .refresh_links = [&plane] { plane.refresh_links(); },
                                          .seed = seed,
                                          .key_log = key_log,
-                                         .anchors = std::move(anchors)});
+                                         .anchors = anchors});
     if (!daemon) return complain(kFailed, daemon.error());
     if (key_log != nullptr)
         log.write(config::LogLevel::warning, "main",
@@ -142,8 +148,9 @@ int run(const Arguments& arguments) {
                                                : ike::PrivateKey::load(config->ike.private_key);
     if (!key) return complain(kBadConfiguration, "ike.private-key: " + key.error().detail);
     discovery::validate::Anchors anchors;
+    std::vector<std::string> remarks;
     if (config->dns.validation == config::Validation::own) {
-        auto loaded = discovery::validate::load_anchors(config->dns.trust_anchors);
+        auto loaded = discovery::validate::load_anchors(config->dns.trust_anchors, &remarks);
         if (!loaded) return complain(kBadConfiguration, "dns.trust-anchors: " + loaded.error());
         anchors = std::move(*loaded);
     }
@@ -153,7 +160,7 @@ int run(const Arguments& arguments) {
     std::error_code error;
     std::filesystem::create_directories(std::filesystem::path(config->management.socket).parent_path(),
                                         error);
-    const int status = serve(*config, *key, key_log.get(), std::move(anchors));
+    const int status = serve(*config, *key, key_log.get(), anchors, remarks);
     leave_eal();
     return status;
 }

@@ -26,11 +26,15 @@ class Judgement {
           now_(now) {}
 
     /// On any thread. Milliseconds at worst.
-    void run() { step_ = validator_->judge(question_, message_, now_); }
+    void run() {
+        step_ = validator_->judge(question_, message_, now_);
+        notices_ = validator_->take_notices();
+    }
 
     const Question& question() const { return question_; }
     std::uint64_t life() const { return life_; }
     const Validator::Step& step() const { return step_; }
+    const std::vector<Notice>& notices() const { return notices_; }
 
   private:
     std::shared_ptr<Validator> validator_;
@@ -39,6 +43,7 @@ class Judgement {
     Bytes message_;
     Time now_;
     Validator::Step step_;
+    std::vector<Notice> notices_;
 };
 
 class Bench {

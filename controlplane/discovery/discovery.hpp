@@ -58,9 +58,9 @@ struct CachedAnswer {
     Duration left{};
 };
 
-/// A line for the operator about a resolver.
+/// A line for the operator.
 struct Complaint {
-    Address resolver;
+    std::optional<Address> resolver;  // nullopt: it is about the trust anchors
     std::string text;
 };
 
@@ -87,20 +87,21 @@ struct Surroundings {
 struct Counters {
     std::uint64_t lookups = 0;
     std::uint64_t cache_hits = 0;
-    std::uint64_t sent = 0;        // queries, repetitions included
-    std::uint64_t received = 0;    // answers that matched
-    std::uint64_t mismatched = 0;  // wrong ID, question or kind, or no DNS at all
-    std::uint64_t tcp = 0;         // asked again after truncation
-    std::uint64_t servfail = 0;    // asked again with CD = 1
-    std::uint64_t plain = 0;       // asked again without EDNS
-    std::uint64_t merged = 0;      // questions that were in flight already
-    std::uint64_t chain = 0;       // questions of our own validation (DNSKEY, DS)
-    std::uint64_t early = 0;       // look-ups decided while a type was silent that could not matter
-    std::uint64_t refused = 0;     // questions beyond the bound of waiting ones
-    std::uint64_t over_share = 0;  // look-ups beyond what one source may have under way
-    std::uint64_t forged = 0;      // bogus from one resolver, good from another
-    std::uint64_t evicted = 0;     // cached answers that made room before they were stale
-    std::uint64_t queued = 0;      // questions that had to wait for a place
+    std::uint64_t sent = 0;           // queries, repetitions included
+    std::uint64_t received = 0;       // answers that matched
+    std::uint64_t mismatched = 0;     // wrong ID, question or kind, or no DNS at all
+    std::uint64_t tcp = 0;            // asked again after truncation
+    std::uint64_t servfail = 0;       // asked again with CD = 1
+    std::uint64_t plain = 0;          // asked again without EDNS
+    std::uint64_t merged = 0;         // questions that were in flight already
+    std::uint64_t chain = 0;          // questions of our own validation (DNSKEY, DS)
+    std::uint64_t early = 0;          // look-ups decided while a type was silent that could not matter
+    std::uint64_t refused = 0;        // questions beyond the bound of waiting ones
+    std::uint64_t over_share = 0;     // look-ups beyond what one source may have under way
+    std::uint64_t forged = 0;         // bogus from one resolver, good from another
+    std::uint64_t unanchored = 0;     // a zone of an anchor was seen with a key that no anchor covers
+    std::uint64_t evicted = 0;        // cached answers that made room before they were stale
+    std::uint64_t queued = 0;         // questions that had to wait for a place
     auto operator<=>(const Counters&) const = default;
 };
 

@@ -181,6 +181,10 @@ void Questions::judge(AskedAt at) {
 }
 
 void Questions::take(const Judgement& judgement, Time now) {
+    for (const Notice& notice : judgement.notices()) {
+        ++outlet_.counters.unanchored;
+        if (notice.news) outlet_.complaints.push_back({std::nullopt, notice.text});
+    }
     const auto at = asked_.find(judgement.question());
     if (at == asked_.end() || at->second.life != judgement.life()) return;  // nobody waits any more
     Asked& asked = at->second;

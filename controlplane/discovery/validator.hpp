@@ -37,6 +37,12 @@ struct Judged {
     std::optional<Question> suspect = std::nullopt;
 };
 
+/// For the operator. Counted each time, logged when it is news.
+struct Notice {
+    std::string text;
+    bool news = false;
+};
+
 class Validator {
   public:
     virtual ~Validator() = default;
@@ -58,6 +64,8 @@ class Validator {
     virtual void forget(const Question& question) = 0;
     /// No resolver has a better one: it is no suspect any more.
     virtual void stands(const Question& question) = 0;
+    /// What came up since the last call. As judge(): never beside another call.
+    virtual std::vector<Notice> take_notices() { return {}; }
 
     static constexpr unsigned kMaxRounds = 64;
 };

@@ -69,9 +69,12 @@ void Gateway::Impl::pump(Time now) {
         while (const auto judgement = discovery.next_judgement())
             pool.submit({[judgement] { judgement->run(); },
                          [this, judgement](Time later) { discovery.on_judged(*judgement, later); }});
-        while (auto complaint = discovery.next_complaint())
-            log(config::LogLevel::warning, true, std::move(complaint->text),
-                {{"resolver", complaint->resolver.text()}}, "resolver");
+        while (auto complaint = discovery.next_complaint()) {
+            std::vector<std::pair<std::string, std::string>> fields;
+            if (complaint->resolver) fields.emplace_back("resolver", complaint->resolver->text());
+            log(config::LogLevel::warning, true, std::move(complaint->text), std::move(fields),
+                complaint->resolver ? "resolver" : "anchor");
+        }
         while (auto event = engine.next_event()) {
             std::visit([&](auto& e) { carry(e, now); }, *event);
             busy = true;

@@ -233,6 +233,7 @@ std::vector<CounterView> Gateway::counters() const {
     all.push_back({"dns asked again after SERVFAIL", d.servfail});
     all.push_back({"dns questions for own validation", d.chain});
     all.push_back({"dns answers bogus from one resolver only", d.forged});
+    all.push_back({"dns keys of anchor zones that no anchor covers", d.unanchored});
     all.push_back({"dns lookups decided early", d.early});
     all.push_back({"dns questions refused", d.refused});
     all.push_back({"dns lookups over their source's share", d.over_share});

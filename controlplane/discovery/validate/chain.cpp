@@ -1,6 +1,7 @@
 #include "discovery/validate/chain.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -23,6 +24,39 @@ std::vector<Ds> worth_trying(std::vector<Ds> set) {
     const bool better = std::any_of(set.begin(), set.end(), [](const Ds& ds) { return ds.digest_type != 1; });
     if (better) std::erase_if(set, [](const Ds& ds) { return ds.digest_type == 1; });
     return set;
+}
+
+/// Key tags that are told of; a hostile zone may have hundreds.
+constexpr std::size_t kMaxTags = 8;
+
+/// Of keys or signatures; in order, so that the order of records changes nothing.
+template <class Tagged>
+std::vector<std::uint16_t> tags_of(const std::vector<Tagged>& all) {
+    std::vector<std::uint16_t> tags;
+    for (const Tagged& one : all) tags.push_back(one.tag);
+    std::ranges::sort(tags);
+    return tags;
+}
+
+bool any_signs(const std::vector<Key>& keys, const Rrset& rrset) {
+    return std::ranges::any_of(rrset.signatures, [&](const Signature& signature) {
+        return std::ranges::find(keys, signature.tag, &Key::tag) != keys.end();
+    });
+}
+
+std::string text_of(std::vector<std::uint16_t> tags) {
+    const bool more = tags.size() > kMaxTags;
+    if (more) tags.resize(kMaxTags);
+    return tags.empty() ? "none" : fmt::format("{}{}", fmt::join(tags, ", "), more ? " ..." : "");
+}
+
+/// does: what none of the anchors is, or does; others: key tags of those that do.
+std::string out_of_date(const Name& zone, const Anchor& anchor, std::string_view does,
+                        std::vector<std::uint16_t> others) {
+    return fmt::format(
+        "none of the trust anchors of {} (key tags {}) {} ({}): they are out of date, or the answer is "
+        "forged; compare dns.trust-anchors with what the zone publishes",
+        zone.text(), text_of(anchor.tags()), does, text_of(std::move(others)));
 }
 
 }  // namespace
@@ -165,15 +199,16 @@ std::optional<Chain::Zone> Chain::zone_at(const Name& name, const Parent* parent
     if (auto* trouble = std::get_if<Zone>(&learnt)) return remember(name, std::move(*trouble), now);
     const Anchor anchor = parent ? Anchor{zone->ds, {}} : anchors_.find(name)->second;
     const Duration lifetime = zone ? zone->lifetime : Duration::max();
-    zone = establish(name, anchor, lifetime, std::get<Contents>(learnt), work);
+    zone = establish(name, anchor, !parent, lifetime, std::get<Contents>(learnt), work);
     if (zone->kind == Zone::Kind::bogus) zone->suspect = ask(name, kDnskey);
+    if (!zone->unanchored.empty()) notice(name, zone->unanchored, now);
     return remember(name, std::move(*zone), now);
 }
 
 /// RFC 4035 §5.2: a DNSKEY that an anchor or a DS names signs the DNSKEY RRset, and so
 /// all the keys in it. One such path is enough (RFC 6840 §5.11): keys that stand by, and
 /// DS records whose key is gone or not yet there, do no harm.
-Chain::Zone Chain::establish(const Name& name, const Anchor& anchor, Duration lifetime,
+Chain::Zone Chain::establish(const Name& name, const Anchor& anchor, bool is_configured, Duration lifetime,
                              const Contents& contents, Work& work) const {
     Zone zone;
     const Rrset* rrset = contents.answer.find(name, kDnskey);
@@ -183,30 +218,48 @@ Chain::Zone Chain::establish(const Name& name, const Anchor& anchor, Duration li
     }
     std::vector<Key> keys;
     std::vector<Key> entries;
+    std::vector<Key> others;
     for (const Bytes& rdata : rrset->rdata) {
         auto key = read_key(rdata);
         if (!key || !key->is_usable()) continue;
-        const bool named = std::any_of(anchor.ds.begin(), anchor.ds.end(),
-                                       [&](const Ds& ds) { return matches(ds, name, *key, work); }) ||
-                           std::any_of(anchor.keys.begin(), anchor.keys.end(),
-                                       [&](const Key& trusted) { return trusted.rdata == key->rdata; });
-        if (named) entries.push_back(*key);
+        if (anchor.names(name, *key, work))
+            entries.push_back(*key);
+        else if (key->is_entry_point() && work.digests > 0)
+            others.push_back(*key);
         keys.push_back(std::move(*key));
     }
     if (entries.empty()) {
-        zone.why = fmt::format("no DNSKEY of {} is the one that its {} names", name.text(),
-                               anchor.keys.empty() ? "DS" : "trust anchor");
+        zone.why = is_configured ? out_of_date(name, anchor, "is among its DNSKEYs", tags_of(keys))
+                                 : fmt::format("no DNSKEY of {} is the one that its DS names", name.text());
         return zone;
     }
     const Checked checked = check(*rrset, name, entries, wall(), work);
     if (!checked.good) {
-        zone.why = checked.why;
+        zone.why = is_configured && !any_signs(entries, *rrset)
+                       ? out_of_date(name, anchor, "signs its DNSKEYs", tags_of(rrset->signatures))
+                       : checked.why;
         return zone;
     }
     zone.kind = Zone::Kind::secure;
     zone.keys = std::make_shared<const std::vector<Key>>(std::move(keys));
     zone.lifetime = std::min(lifetime, checked.lifetime);
+    if (is_configured) zone.unanchored = tags_of(others);
     return zone;
+}
+
+/// A zone announces its next key in good time (RFC 5011 §2.4.1: at least thirty days). Who
+/// follows it by hand has to hear of it.
+void Chain::notice(const Name& zone, const std::vector<std::uint16_t>& unanchored, Time now) {
+    const auto told = told_.find(zone);
+    const bool news =
+        told == told_.end() || told->second.tags != unanchored || now - told->second.at >= kTellAgain;
+    if (news) told_.insert_or_assign(zone, Told{now, unanchored});
+    notices_.push_back(
+        {fmt::format("{} announces keys that no trust anchor covers (key tags {}): when one of them takes "
+                     "over, all names below are bogus; once it is known to be genuine, add it to "
+                     "dns.trust-anchors and restart",
+                     zone.text(), text_of(unanchored)),
+         news});
 }
 
 /// What the zone above says of name: a signed zone, an unsigned one, or none.

@@ -6,11 +6,13 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "discovery/cache.hpp"
 #include "discovery/validate/anchors.hpp"
 #include "discovery/validate/denial.hpp"
+#include "discovery/validator.hpp"
 #include "discovery/wire.hpp"
 
 namespace oegate::discovery::validate {
@@ -27,6 +29,8 @@ inline constexpr unsigned kAhead = 4;
 inline constexpr Duration kRememberTrouble = 5s;
 /// And what has a TTL of 0 serves at least the look-up that asked for it.
 inline constexpr Duration kLeastLifetime = 10s;
+/// The same notice about the same keys is news again after so long.
+inline constexpr Duration kTellAgain = 24h;
 
 class Chain {
   public:
@@ -53,6 +57,9 @@ class Chain {
     /// Nobody has a better one: it is no suspect for the rest of its time.
     void stands(const Question& question);
 
+    /// What the operator should know of the anchors, since the last call.
+    std::vector<Notice> take_notices() { return std::exchange(notices_, {}); }
+
     std::int64_t wall() const { return wall_seconds_(); }
     std::size_t num_zones() const { return zones_.size(); }
 
@@ -65,7 +72,8 @@ class Chain {
         std::vector<Ds> ds;                            // delegated: DNSKEY not yet seen
         Duration lifetime{};
         std::string why;
-        std::optional<Question> suspect;  // as in Walk
+        std::optional<Question> suspect;        // as in Walk
+        std::vector<std::uint16_t> unanchored;  // an anchor's zone: keys for others to trust that it lacks
     };
     struct Parent {
         Name name;
@@ -74,8 +82,9 @@ class Chain {
 
     /// nullopt: wants something first.
     std::optional<Zone> zone_at(const Name& name, const Parent* parent, Work& work, Time now);
-    Zone establish(const Name& name, const Anchor& anchor, Duration lifetime, const Contents& contents,
-                   Work& work) const;
+    Zone establish(const Name& name, const Anchor& anchor, bool is_configured, Duration lifetime,
+                   const Contents& contents, Work& work) const;
+    void notice(const Name& zone, const std::vector<std::uint16_t>& unanchored, Time now);
     Zone classify(const Name& name, const Parent& parent, const Contents& contents, Work& work) const;
     Zone by_ds(const Rrset& rrset, const Checked& checked) const;
     Zone by_denial(const Name& name, const Parent& parent, const Contents& contents, Work& work) const;
@@ -89,6 +98,12 @@ class Chain {
     std::function<std::int64_t()> wall_seconds_;
     Cache<Name, Zone> zones_{kMaxZones};
     Cache<Question, std::optional<Bytes>> learnt_{kMaxLearnt};
+    struct Told {
+        Time at;
+        std::vector<std::uint16_t> tags;
+    };
+    std::map<Name, Told> told_;  // by zone of an anchor
+    std::vector<Notice> notices_;
 };
 
 /// The NSEC and NSEC3 RRsets of a section that the keys of zone sign; lifetime becomes

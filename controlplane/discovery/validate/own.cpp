@@ -295,6 +295,7 @@ class OwnValidator final : public Validator {
     }
     void forget(const Question& question) override { chain_.forget(question); }
     void stands(const Question& question) override { chain_.stands(question); }
+    std::vector<Notice> take_notices() override { return chain_.take_notices(); }
 
   private:
     Chain chain_;

@@ -10,7 +10,7 @@
 namespace oegate::discovery::validate {
 namespace {
 
-constexpr std::uint16_t kZoneKey = 0x0100, kRevoked = 0x0080;
+constexpr std::uint16_t kZoneKey = 0x0100, kRevoked = 0x0080, kEntryPoint = 0x0001;
 constexpr std::uint8_t kDnssecProtocol = 3;
 
 bool is_rsa(std::uint8_t algorithm) {
@@ -161,12 +161,34 @@ bool is_supported(std::uint8_t algorithm) {
 }
 
 bool is_supported_digest(std::uint8_t digest_type) {
-    return digest_type == LDNS_SHA1 || digest_type == LDNS_SHA256 || digest_type == LDNS_SHA384;
+    return digest_len(digest_type) != 0;
+}
+
+std::size_t digest_len(std::uint8_t digest_type) {
+    switch (digest_type) {
+        case LDNS_SHA1:
+            return 20;
+        case LDNS_SHA256:
+            return 32;
+        case LDNS_SHA384:
+            return 48;
+        default:
+            return 0;
+    }
+}
+
+bool Key::is_zone_key() const {
+    return (flags & kZoneKey) != 0 && protocol == kDnssecProtocol;
+}
+bool Key::is_entry_point() const {
+    return (flags & kEntryPoint) != 0;
+}
+bool Key::is_revoked() const {
+    return (flags & kRevoked) != 0;
 }
 
 bool Key::is_usable() const {
-    if (!(flags & kZoneKey) || flags & kRevoked || protocol != kDnssecProtocol || !is_supported(algorithm))
-        return false;
+    if (!is_zone_key() || is_revoked() || !is_supported(algorithm)) return false;
     if (!is_rsa(algorithm)) return true;
     const std::size_t bits = rsa_bits(ByteView(rdata).subspan(4));
     return bits >= kMinRsaBits && bits <= kMaxRsaBits;

@@ -18,8 +18,10 @@ struct Key {
     std::uint16_t tag = 0;
     Bytes rdata;  // whole
 
-    /// A zone key (RFC 4034 §2.1.1), not revoked (RFC 5011 §2.1), of an algorithm and a
-    /// size that are verified here.
+    bool is_zone_key() const;     // RFC 4034 §2.1.1, §2.1.2
+    bool is_entry_point() const;  // meant to be trusted by others: SEP (RFC 4034 §2.1.1)
+    bool is_revoked() const;      // RFC 5011 §2.1
+    /// A zone key, not revoked, of an algorithm and a size that are verified here.
     bool is_usable() const;
 };
 std::optional<Key> read_key(ByteView rdata);
@@ -38,6 +40,8 @@ std::optional<Ds> read_ds(ByteView rdata);
 bool is_supported(std::uint8_t algorithm);
 /// SHA-1, SHA-256, SHA-384.
 bool is_supported_digest(std::uint8_t digest_type);
+/// In bytes; 0: not supported.
+std::size_t digest_len(std::uint8_t digest_type);
 
 /// How much work one answer may cost. Hostile zones collide key tags (CVE-2023-50387)
 /// and make denials dear to check (CVE-2023-50868).

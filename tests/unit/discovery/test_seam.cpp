@@ -23,7 +23,9 @@ struct Judge : Validator {
     Judged judged{Verdict::secure, 90s, "", {}};
     std::size_t num_judged = 0;
     std::function<Step(const Question&)> instead;
+    std::vector<Notice> notices;  // after the next judgement
 
+    std::vector<Notice> take_notices() override { return std::exchange(notices, {}); }
     Step judge(const Question& question, ByteView message, Time) override {
         ++num_judged;
         CHECK(parse_message(message)->questions.at(0) == question);
@@ -101,6 +103,18 @@ TEST_CASE("the judge's chain is asked once for all three types, and its verdict 
     CHECK(w.d().counters().chain > 0);
     CHECK(w.sent.size() == 6);
     CHECK(w.d().load().sources == 0);
+}
+
+TEST_CASE("what the judge has to say of the anchors is counted each time, and told when it is news") {
+    OwnWorld w;
+    w.judge->notices = {{"a key without an anchor", true}, {"another that was told of", false}};
+    CHECK(w.delegation(kBob).outcome == Outcome::usable);
+    CHECK(w.d().counters().unanchored == 2);
+    const auto complaint = w.d().next_complaint();
+    REQUIRE(complaint);
+    CHECK_FALSE(complaint->resolver);
+    CHECK(complaint->text == "a key without an anchor");
+    CHECK_FALSE(w.d().next_complaint());
 }
 
 TEST_CASE("what was judged is what is read: records behind an alias that the judge did not follow") {
