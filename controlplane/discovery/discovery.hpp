@@ -92,6 +92,7 @@ struct Counters {
     std::uint64_t mismatched = 0;     // wrong ID, question or kind, or no DNS at all
     std::uint64_t tcp = 0;            // asked again after truncation
     std::uint64_t servfail = 0;       // asked again with CD = 1
+    std::uint64_t confirmations = 0;  // asked again with CD = 0 before it is bogus
     std::uint64_t plain = 0;          // asked again without EDNS
     std::uint64_t merged = 0;         // questions that were in flight already
     std::uint64_t chain = 0;          // questions of our own validation (DNSKEY, DS)

@@ -148,17 +148,41 @@ void Query::take(AttemptAt at, const Message& message, ByteView bytes, Time now)
     if (outlet_.wall_seconds) wall = outlet_.wall_seconds();
     const bool own = outlet_.own_validation();
     // The data is there and only its validation fails (RFC 4035 §5.5): tampered with.
-    if (at->checking_disabled && !own) return bogus(at, now);
+    if (at->checking_disabled && !own) return unvouched(at->resolver, now);
     Reply reply =
         read_reply(message, question_, !own && resolver.trusted_path, wall, outlet_.config.longest_ttl);
     if (reply.state == Reply::State::failed)
         return give_up_on(at, name_of(at->resolver) + " answers with " + reply.detail, true, now);
-    // Whoever does not validate sees nothing wrong.
-    if (worst_ && !own && !reply.secure())
+    // Whoever does not validate sees nothing wrong; but one may take back what he said himself.
+    const bool takes_back = resolvers_[at->resolver].unvouched && doubted_.empty();
+    if (worst_ && !own && !reply.secure() && !takes_back)
         return give_up_on(at, name_of(at->resolver) + " does not vouch for it", true, now);
     if (own) message_.assign(bytes.begin(), bytes.end());
     answered_by_ = at->resolver;
     conclude(std::move(reply));
+}
+
+/// SERVFAIL, and now data: bogus, or did what was wrong pass between the two questions (a
+/// zone that was mended, servers that did not answer for a moment)? Its judgement is asked
+/// for once more; only when that fails again, or never comes, it is bogus.
+void Query::unvouched(std::size_t index, Time now) {
+    ResolverState& state = resolvers_[index];
+    if (!worst_) worst_ = bogus_by(index);
+    // What it still says to former repetitions is no news.
+    for (auto old = attempts_.size(); old-- > 0;)
+        if (attempts_[old].resolver == index) close(attempts_.begin() + static_cast<std::ptrdiff_t>(old));
+    state.unvouched = true;
+    state.checking_disabled = false;
+    ++outlet_.counters.confirmations;
+    ask(index, false, true, now);
+}
+
+Reply Query::bogus_by(std::size_t resolver) const {
+    Reply reply;
+    reply.state = Reply::State::bogus;
+    reply.verdict = Verdict::bogus;
+    reply.detail = name_of(resolver) + " cannot validate what it has";
+    return reply;
 }
 
 /// One validating resolver says bogus. It may be the one that is deceived: its cache was
@@ -166,15 +190,10 @@ void Query::take(AttemptAt at, const Message& message, ByteView bytes, Time now)
 /// of another on a trusted path that the data is secure would have been believed had it
 /// been asked first; nothing less outweighs this.
 void Query::bogus(AttemptAt at, Time now) {
-    Reply reply;
-    reply.state = Reply::State::bogus;
-    reply.verdict = Verdict::bogus;
-    reply.detail = name_of(at->resolver) + " cannot validate what it has";
-    if (!worst_) worst_ = reply;
     doubted_.insert(at->resolver);
     for (std::size_t i = 0; i < resolvers_.size(); ++i)
         if (!outlet_.config.resolvers[i].trusted_path) resolvers_[i].refused = true;
-    give_up_on(at, reply.detail, true, now);
+    give_up_on(at, worst_->detail, true, now);
 }
 
 bool Query::any_left() const {
@@ -222,6 +241,7 @@ void Query::over_tcp(AttemptAt at, Time now) {
 void Query::servfail(AttemptAt at, Time now) {
     ResolverState& state = resolvers_[at->resolver];
     const std::size_t index = at->resolver;
+    if (state.unvouched) return bogus(at, now);
     if (at->checking_disabled) return give_up_on(at, name_of(index) + " answers SERVFAIL", true, now);
     close(at);
     if (state.checking_disabled) return;  // already being asked

@@ -1,7 +1,8 @@
 // One question's life: asked over UDP, repeated, asked of the next resolver, over
 // TCP when truncated, without EDNS where that is not known, and again with CD = 1
 // after SERVFAIL, until there is a reply or no time left. What is bogus from one resolver
-// is asked of the others before that is believed. Owned by questions; sans-IO.
+// is asked of it once more, and of the others, before that is believed. Owned by
+// questions; sans-IO.
 #pragma once
 
 #include <deque>
@@ -93,6 +94,7 @@ class Query {
         bool checking_disabled = false;  // it said SERVFAIL, or we judge ourselves
         bool plain = false;              // it said FORMERR
         bool refused = false;            // nothing more to expect from it
+        bool unvouched = false;          // it had data, and said SERVFAIL to the question for its judgement
         unsigned times_asked = 0;
     };
     using AttemptAt = std::vector<Attempt>::iterator;
@@ -105,7 +107,9 @@ class Query {
     void without_edns(AttemptAt at, Time now);
     void over_tcp(AttemptAt at, Time now);
     void servfail(AttemptAt at, Time now);
+    void unvouched(std::size_t index, Time now);
     void bogus(AttemptAt at, Time now);
+    Reply bogus_by(std::size_t resolver) const;
     bool any_left() const;
     void give_up_on(AttemptAt at, std::string why, bool for_good, Time now);
     std::string name_of(std::size_t resolver) const;

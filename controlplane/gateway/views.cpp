@@ -231,6 +231,7 @@ std::vector<CounterView> Gateway::counters() const {
     all.push_back({"dns asked again over TCP", d.tcp});
     all.push_back({"dns asked again without EDNS", d.plain});
     all.push_back({"dns asked again after SERVFAIL", d.servfail});
+    all.push_back({"dns asked again before bogus", d.confirmations});
     all.push_back({"dns questions for own validation", d.chain});
     all.push_back({"dns answers bogus from one resolver only", d.forged});
     all.push_back({"dns keys of anchor zones that no anchor covers", d.unanchored});
