@@ -32,6 +32,7 @@ constexpr unsigned kWorkers = 2, kTunnels = 32, kHosts = 3000, kReady = 64;
 // So many hosts are talked to at a time, and every ten seconds half of them are others: the
 // flows of the rest age (FlowCache::kIdle).
 constexpr unsigned kBusyHosts = 600;
+constexpr std::chrono::seconds kPatience{60};
 constexpr unsigned kAgeingShown = 90;  // seconds until some must have gone by age
 
 std::size_t resident_bytes() {
@@ -94,7 +95,9 @@ class Soak final : public bridge::Inbox {
         auto next_second = from;
         unsigned second = 0;
         std::size_t settled = 0;
-        while (SteadyClock::now() - from < how_long) {
+        // How much happens in a second is the machine's: what must happen is waited for.
+        while (SteadyClock::now() - from < how_long ||
+               (!all_happened() && SteadyClock::now() - from < how_long + kPatience)) {
             for (int i = 0; i < 20; ++i) traffic();
             control();
             if (SteadyClock::now() < next_second) continue;
@@ -115,12 +118,12 @@ class Soak final : public bridge::Inbox {
                   << " aged, " << snapshots_ << " snapshot records, " << copies_ << " captured in "
                   << captures_ << " captures (" << copies_lost_ << " lost), " << traces_
                   << " trace records; resident " << (settled >> 20) << " → " << (now >> 20) << " MiB\n";
-        CHECK(copies_ > 0);
-        CHECK(traces_ > 0);
         if (second > kAgeingShown) CHECK(aged_ > 0);
     }
 
   private:
+    bool all_happened() const { return rekeys_ > 0 && verdicts_ > 1000 && copies_ > 0 && traces_ > 0; }
+
     // ---- control
     void on_event(const Event& event) override {
         if (event.kind != Event::Kind::miss) return;
@@ -252,12 +255,17 @@ class Soak final : public bridge::Inbox {
             bridge_->post(flows_.front().first, Command(RemovePolicy{flows_.front().second}));
             flows_.pop_front();
         }
-        for (int i = 0; i < 1000; ++i) {
+        const auto until = SteadyClock::now() + kPatience;
+        const auto settled = [this] {
+            const WorkerStatus s = sum();
+            return s.received == sent_ && s.transmitted == received_ && s.handed_over == s.taken_over &&
+                   s.held == 0 && s.waiting_neighbour == 0 &&
+                   rte_mempool_in_use_count(plane_->parts().pool) == 0;
+        };
+        while (!settled() && SteadyClock::now() < until) {
             control();
             take();
             rte_delay_us_sleep(1000);
-            const WorkerStatus s = sum();
-            if (i > 200 && s.held == 0 && s.waiting_neighbour == 0) break;
         }
         const WorkerStatus s = sum();
         CAPTURE(s.received, s.generated, s.transmitted, s.dropped, s.consumed, s.held, s.waiting_neighbour);
@@ -269,8 +277,7 @@ class Soak final : public bridge::Inbox {
         CHECK(s.held == 0);
         CHECK(s.waiting_neighbour == 0);
         CHECK(rte_mempool_in_use_count(plane_->parts().pool) == 0);
-        CHECK(rekeys_ > 0);
-        CHECK(verdicts_ > 1000);
+        CHECK(all_happened());
         // Each of these is provoked; any other says that something is wrong.
         constexpr Drop kProvoked[] = {
             Drop::hold_replaced,     Drop::hold_denied,          Drop::hold_limit,

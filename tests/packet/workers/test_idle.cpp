@@ -1,5 +1,5 @@
 // dataplane.idle: a worker that may sleep does, is woken by control and by another
-// worker, and costs little; one whose port cannot wake it naps, and that is said.
+// worker; one whose port cannot wake it naps, and that is said.
 #include <rte_cycles.h>
 #include <rte_ring_elem.h>
 
@@ -13,6 +13,36 @@ using namespace oegate;
 using namespace oegate::packet_test;
 
 namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+/// Waits for it; false when a minute was not enough.
+template <class Condition>
+bool wait_for(Condition&& condition) {
+    const auto until = SteadyClock::now() + std::chrono::minutes(1);
+    while (!condition()) {
+        if (SteadyClock::now() > until) return false;
+        rte_delay_us_sleep(20);
+    }
+    return true;
+}
+
+/// How soon what was begun at the start of a sleep was done. Without a bell that is the
+/// end of the sleep, 50 ms, nearly always; with one a busy machine is now and then as slow.
+class Soon {
+  public:
+    template <class Condition>
+    void wait(Condition&& condition) {
+        const auto from = SteadyClock::now();
+        REQUIRE(wait_for(condition));
+        ++num_;
+        num_soon_ += SteadyClock::now() - from < std::chrono::milliseconds(25);
+    }
+    bool often() const { return num_soon_ >= num_ / 4; }
+
+  private:
+    unsigned num_ = 0, num_soon_ = 0;
+};
 
 /// Four workers, three ports: worker 3 receives from none, so that it may sleep.
 constexpr unsigned kSleeper = 3;
@@ -33,13 +63,14 @@ struct Running {
                                 {*Prefix::parse("10.3.0.0/16"), address("10.2.0.254"), kOutside}};
         REQUIRE(plane->tables().set_routes(routes));
         REQUIRE(plane->tables().set_classes({}, ClassKind::always_clear_text));
-        for (int i = 0; i < 5000 && !(beats() > 2 && asleep()); ++i) rte_delay_us_sleep(1000);
+        REQUIRE(wait_for([&] { return beats() > 2 && asleep(); }));
     }
+    void wait_for_sleep() const {
+        REQUIRE(wait_for([&] { return plane->links()[kSleeper].shared->asleep.load(); }));
+    }
+    std::uint64_t sleeps() const { return plane->observer().workers()[kSleeper].sleeps; }
     std::uint64_t beats() const { return plane->links()[kSleeper].shared->heartbeat.load(); }
-    bool asleep() const {
-        return plane->observer().workers()[kSleeper].sleeps > 0 ||
-               plane->parts().workers[kSleeper]->idle == IdleMode::busy;
-    }
+    bool asleep() const { return sleeps() > 0 || plane->parts().workers[kSleeper]->idle == IdleMode::busy; }
     Gateway by_hand;  // starts EAL and the wires
     std::unique_ptr<Dataplane> plane;
 };
@@ -58,18 +89,15 @@ TEST_CASE("idle: a sleeping worker is woken by control's commands") {
     const WorkerLink& link = running.plane->links()[kSleeper];
     REQUIRE(link.wake_fd >= 0);
     bridge::Bridge bridge(running.plane->links());
-    const auto from = std::chrono::steady_clock::now();
     constexpr unsigned kCommands = 100;
+    Soon soon;
     for (unsigned i = 0; i < kCommands; ++i) {
-        for (int wait = 0; wait < 1000 && !link.shared->asleep.load(); ++wait) rte_delay_us_sleep(20);
+        running.wait_for_sleep();
         const std::uint64_t sequence = bridge.post(kSleeper, Command(QueryUse{}));
-        for (int wait = 0; wait < 50'000 && link.shared->applied.load() < sequence; ++wait)
-            rte_delay_us_sleep(20);
-        REQUIRE(link.shared->applied.load() == sequence);
+        soon.wait([&] { return link.shared->applied.load() == sequence; });
     }
-    // Without a bell each would wait for the end of its sleep, 25 ms in the mean.
-    CHECK(std::chrono::steady_clock::now() - from < std::chrono::milliseconds(1500));
-    CHECK(running.plane->observer().workers()[kSleeper].sleeps >= kCommands / 2);
+    CHECK(soon.often());
+    CHECK(running.sleeps() >= kCommands / 2);  // some it finds while it falls asleep
     Nothing nothing;
     bridge.poll(nothing);
     running.plane->stop();
@@ -87,15 +115,15 @@ TEST_CASE("idle: a worker that hands over wakes the owner") {
         for (const WorkerStatus& w : running.plane->observer().workers()) sum += w.transmitted;
         return sum;
     };
-    const auto from = std::chrono::steady_clock::now();
+    Soon soon;
     for (std::uint64_t n = 1; n <= 60; ++n) {
+        running.wait_for_sleep();
         running.by_hand.in_of(parts.pool, kInside,
                               ethernet(running.plane->mac(kInside), 0x0800,
                                        udp({"10.1.0.2", pair().destination.text()}, 1, 2, {'x'})));
-        for (int wait = 0; wait < 50'000 && transmitted() < n; ++wait) rte_delay_us_sleep(20);
-        REQUIRE(transmitted() == n);
+        soon.wait([&] { return transmitted() == n; });
     }
-    CHECK(std::chrono::steady_clock::now() - from < std::chrono::milliseconds(1000));
+    CHECK(soon.often());
     CHECK(running.plane->observer().workers()[kSleeper].taken_over == 60);
     running.plane->stop();
 }
@@ -110,9 +138,12 @@ TEST_CASE("idle: a port without interrupts makes its worker nap, and that is sai
     CHECK(running.plane->links()[0].wake_fd < 0);
     // The sleeper turns some twenty times a second, the others thousands of times.
     const auto before = running.plane->observer().workers();
+    const auto from = SteadyClock::now();
     rte_delay_us_sleep(500'000);
     const auto after = running.plane->observer().workers();
-    CHECK(after[kSleeper].loops - before[kSleeper].loops < 4 * 500 / 50 * 70);
+    const auto sleeps =
+        static_cast<std::uint64_t>((SteadyClock::now() - from) / std::chrono::milliseconds(50));
+    CHECK(after[kSleeper].loops - before[kSleeper].loops < 4 * sleeps * 70);
     CHECK(after[0].loops - before[0].loops > 4 * (after[kSleeper].loops - before[kSleeper].loops));
     running.plane->stop();
 }

@@ -164,6 +164,13 @@ class Traffic {
 constexpr std::uint64_t kMany = 1000;  // handed over, with rings of two entries
 constexpr std::chrono::seconds kPatience{60};
 
+/// Once a millisecond, until it is so or patience ends; what then is, is checked behind it.
+template <class Condition>
+void wait_for(Condition&& condition) {
+    const auto until = SteadyClock::now() + kPatience;
+    while (!condition() && SteadyClock::now() < until) rte_delay_us_sleep(1000);
+}
+
 std::chrono::seconds how_long() {
     const char* seconds = std::getenv("OEGATE_THREADS_SECONDS");
     return std::chrono::seconds(seconds == nullptr ? 4 : std::atoi(seconds));
@@ -179,15 +186,13 @@ TEST_CASE("threads: a full hand-over ring of two entries is counted, and what wa
     for (std::uint32_t n = 1; n <= kPackets; ++n)
         p.give(kInside, udp({"10.1.0.2", host(kClear, i)}, 1, 2, number(n, 0)));
     p.start(0);
-    for (int wait = 0; wait < 5000 && p.sum().received + p.sum().handed_over < kPackets + kEntries; ++wait)
-        rte_delay_us_sleep(1000);
-    for (int wait = 0; wait < 5000 && p.drops(Drop::handoff_full) < kPackets - kEntries; ++wait)
-        rte_delay_us_sleep(1000);
+    wait_for([&] { return p.sum().received + p.sum().handed_over >= kPackets + kEntries; });
+    wait_for([&] { return p.drops(Drop::handoff_full) >= kPackets - kEntries; });
     CHECK(p.sum().handed_over == kEntries);
     CHECK(p.drops(Drop::handoff_full) == kPackets - kEntries);
     CHECK(p.sum().dropped == kPackets - kEntries);
     p.start(1);
-    for (int wait = 0; wait < 5000 && p.sum().held < kEntries; ++wait) rte_delay_us_sleep(1000);
+    wait_for([&] { return p.sum().held >= kEntries; });
     p.stop();
     CHECK(p.sum().taken_over == kEntries);
     CHECK(p.sum().held == kEntries);  // first and last of its pair
@@ -214,15 +219,13 @@ TEST_CASE("threads: two workers, control and traffic at once, rings of two entri
     }
     done.store(true);
     control_thread.join();
-    for (int i = 0; i < 5000; ++i) {
+    wait_for([&] {
         control.turn();
         traffic.take();
-        rte_delay_us_sleep(1000);
         const WorkerStatus s = p.sum();
-        if (s.received == traffic.sent() && s.held + s.waiting_neighbour == 0 &&
-            s.handed_over == s.taken_over && s.transmitted == traffic.taken())
-            break;
-    }
+        return s.received == traffic.sent() && s.held + s.waiting_neighbour == 0 &&
+               s.handed_over == s.taken_over && s.transmitted == traffic.taken();
+    });
     p.stop();
     traffic.take();
     const WorkerStatus s = p.sum();
@@ -263,7 +266,7 @@ TEST_CASE("threads: a frame given away without release", "[.fault]") {
         p.give(kInside, udp({"10.1.0.2", "10.2.0.254"}, 1, 2, number(n, 0)));
         p.give(kOutside, udp({host(kClear, n), "10.1.0.2"}, 1, 2, number(n, 0)));
     }
-    for (int wait = 0; wait < 1000 && p.sum().transmitted < 20; ++wait) rte_delay_us_sleep(1000);
+    wait_for([&] { return p.sum().transmitted >= 20; });
     CHECK(p.sum().transmitted >= 20);
     CHECK_FALSE(p.wires.out(kInside).empty());
     p.stop();

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -83,7 +84,7 @@ TEST_CASE("a deadline source is run when its time has come") {
                          });
     reactor.run();
     CHECK(ran >= wanted);
-    CHECK(ran < wanted + 500ms);
+    CHECK(ran < wanted + 20s);  // however busy the machine
 }
 
 TEST_CASE("a deadline that stays in the past does not hold the thread") {
@@ -192,20 +193,22 @@ TEST_CASE("pollers: busy pace while there is work, slower when idle") {
     int calls = 0;
     bool work = true;
     reactor.add_poller([&](Time) {
-        ++calls;
+        if (++calls == 12) reactor.stop();
         return work;
     });
-    reactor.arm(monotonic_now() + 100ms, [&](Time) { reactor.stop(); });
-    reactor.run();
-    const int busy = calls;
-    CHECK(busy > 10);
+    const auto twelve = [&] {
+        calls = 0;
+        const Time from = monotonic_now();
+        reactor.run();
+        return monotonic_now() - from;
+    };
+    // The machine makes waits longer, never shorter: one quick turn is enough.
+    constexpr auto kIdlePace = 6 * 16ms;  // it doubles up to that
+    Duration busy = twelve();
+    for (int i = 0; i < 100 && busy >= kIdlePace; ++i) busy = twelve();
+    CHECK(busy < kIdlePace);
     work = false;
-    calls = 0;
-    reactor.arm(monotonic_now() + 100ms, [&](Time) { reactor.stop(); });
-    reactor.run();
-    CHECK(calls <= 16);
-    CHECK(calls >= 1);
-    CHECK(calls < busy);
+    CHECK(twelve() >= kIdlePace);
 }
 
 TEST_CASE("signals: terminate ends the loop in order, hang-up does not") {
@@ -263,7 +266,6 @@ TEST_CASE("a pool that ends drops what waits and never completes it later") {
     std::atomic<bool> release{false};
     std::atomic<bool> started{false};
     bool second = false;
-    std::thread releaser;
     {
         ThreadPool pool(reactor, 1);
         pool.submit({[&] {
@@ -271,15 +273,12 @@ TEST_CASE("a pool that ends drops what waits and never completes it later") {
                          while (!release) std::this_thread::yield();
                      },
                      [](Time) {}});
-        pool.submit({[] {}, [&](Time) { second = true; }});
+        // The first ends once the second is dropped: before that the pool would take it.
+        const std::shared_ptr<void> dropped(nullptr, [&](void*) { release = true; });
+        pool.submit({[dropped] {}, [&](Time) { second = true; }});
         while (!started) std::this_thread::yield();
         CHECK(pool.num_waiting() == 1);
-        releaser = std::thread([&] {
-            std::this_thread::sleep_for(5ms);
-            release = true;
-        });
     }
-    releaser.join();
     reactor.run_once(0ms);
     CHECK_FALSE(second);
 }

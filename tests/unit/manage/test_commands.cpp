@@ -1,4 +1,6 @@
 // What each command answers: text against golden text, JSON against its keys, and who may.
+#include <ctime>
+
 #include "manage/text.hpp"
 #include "world.hpp"
 
@@ -265,9 +267,9 @@ TEST_CASE("show tunnels: ten thousand of them at once") {
         in.records.push_back(sa_record(tunnel.pair.reversed(), tunnel.spi_in, i));
         out.records.push_back(sa_record(tunnel.pair, tunnel.spi_out, 2 * i));
     }
-    const auto began = std::chrono::steady_clock::now();
+    const std::clock_t began = std::clock();  // of the processor: others' work is not counted
     const Response response = render_tunnels(tunnels, in, out);
-    CHECK(std::chrono::steady_clock::now() - began < 5s);
+    CHECK(std::clock() - began < 5 * CLOCKS_PER_SEC);
     CHECK(response.json["tunnels"][9999]["packets_in"] == 9999);
     CHECK(response.json["tunnels"][9999]["packets_out"] == 19998);
 }
