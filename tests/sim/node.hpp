@@ -25,9 +25,10 @@ struct World::Node {
     Pool pool;
     Fault fault = Fault::none;
     bool up = false;
-    bool touched = false;      // since the last check
-    std::uint64_t events = 0;  // checks of it
-    unsigned life = 0;         // counts beginnings and ends
+    bool touched = false;         // since the last check
+    std::uint64_t events = 0;     // checks of it
+    std::uint64_t limits_at = 0;  // events, when its bounds are looked at again
+    unsigned life = 0;            // counts beginnings and ends
     bool keeps_store = true;
     unsigned key = 0;             // which of World's keys it signs with
     std::chrono::seconds wall{};  // its calendar is so much ahead
