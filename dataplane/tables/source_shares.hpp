@@ -17,7 +17,10 @@ class SourceShares {
     /// max_total: places in the room, so at most as many sources. seed: secret, so
     /// that nobody aims sources at one stretch of the table.
     SourceShares(std::uint32_t max_total, std::uint32_t per_source, const OwnerSeed& seed)
-        : seed_(seed), per_source_(per_source), most_(per_source), slots_(std::bit_ceil(std::size_t{2} * max_total + 2)) {}
+        : seed_(seed),
+          per_source_(per_source),
+          most_(per_source),
+          slots_(std::bit_ceil(std::size_t{2} * max_total + 2)) {}
 
     bool may_take(const Address& source) const { return slots_[find(source)].count < per_source_; }
     /// The room must have had a place.

@@ -52,9 +52,9 @@ struct alignas(64) Ledger {
     Counter sleeps;
     Counter cycles_busy;
     Counter cycles_total;
-    Counter waiting_neighbour;              // gauge
-    Counter reassembling;                   // gauge: fragments
-    Counter waiting_one_neighbour;          // gauges: of the one with most
+    Counter waiting_neighbour;      // gauge
+    Counter reassembling;           // gauge: fragments
+    Counter waiting_one_neighbour;  // gauges: of the one with most
     Counter waiting_one_source;
     Counter held;                           // gauge, written by the security part
     Counter held_one_source;                // gauge: of the one with most
