@@ -5,6 +5,7 @@
 
 #include "catch.hpp"
 #include "play.hpp"
+#include "row_list.hpp"
 
 using namespace oegate;
 using namespace oegate::sim;
@@ -221,6 +222,22 @@ TEST_CASE("the invariants bite: more in use than the bound") {
         w.talk(5s);                                      // bounds are looked at now and then
         CHECK(w.tripped(Invariant::bounded) == narrow);
     }
+}
+
+TEST_CASE("the invariants bite: a plan that takes fewer rows of the keying table, or more than it says") {
+    const auto table = keying::rows();
+    std::vector<std::uint64_t> taken;
+    for (const keying::Row& row : table) taken.push_back(is_listed(row) ? 0 : 1);
+    CHECK(check_rows(taken, kRunsForRows, false));
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+        if (taken[i] == 0) continue;
+        taken[i] = 0;
+        CHECK_FALSE(check_rows(taken, kRunsForRows, false));
+        CHECK(check_rows(taken, kRunsForRows - 1, false));  // a few seeds may miss it
+        taken[i] = 1;
+    }
+    const std::vector<std::uint64_t> all(table.size(), 1);
+    CHECK_FALSE(check_rows(all, 1, false));  // listed as never
 }
 
 TEST_CASE("a seed happens once, again and again") {
