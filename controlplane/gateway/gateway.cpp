@@ -32,9 +32,13 @@ void Gateway::on_event(const Event& event, Time now) {
                 m.keying.on_first_esp(*id, now);
             break;
         case Event::Kind::unknown_spi:
+            if (event.unknown_spi.spi == 0) {  // no SPI of ours: ICMP says that ours got nowhere
+                m.keying.on_peer_hint(event.unknown_spi.remote, now, "ICMP: no way for ESP to");
+                break;
+            }
             m.engine.on_unknown_spi(event.unknown_spi.local, event.unknown_spi.remote, event.unknown_spi.spi,
                                     now);
-            m.keying.on_peer_hint(event.unknown_spi.remote, now);
+            m.keying.on_peer_hint(event.unknown_spi.remote, now, "unknown SPI from");
             break;
         case Event::Kind::selector_mismatch:
             ++m.selector_mismatches;

@@ -215,11 +215,11 @@ void Keying::on_use_report(const UseReport& report, Time now) {
     m.step(*c, std::move(s), now);
 }
 
-void Keying::on_peer_hint(const Address& remote, Time now) {
+void Keying::on_peer_hint(const Address& remote, Time now, std::string_view what) {
     Impl& m = *impl_;
     const auto it = m.peers.find(remote);
     if (it == m.peers.end() || it->second.connections.empty()) return;
-    m.hint(m.connections.at(*it->second.connections.begin()), "unknown SPI from " + remote.text(), now);
+    m.hint(m.connections.at(*it->second.connections.begin()), std::string(what) + " " + remote.text(), now);
 }
 
 void Keying::on_clear_text(const Pair& pair, Time now) {

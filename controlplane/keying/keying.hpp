@@ -201,7 +201,7 @@ class Keying {
     void on_first_esp(ike::ChildId child, Time now);
     void on_use_report(const UseReport& report, Time now);
     /// Unknown SPI or ICMP from a peer's gateway: forgeable (k.hint).
-    void on_peer_hint(const Address& remote, Time now);
+    void on_peer_hint(const Address& remote, Time now, std::string_view what = "unknown SPI from");
     /// Clear text from the peer's host though the pair is encrypted (k.hint).
     void on_clear_text(const Pair& pair, Time now);
     // from discovery

@@ -37,7 +37,10 @@ Result<std::uint32_t, QuoteError> read_spi(Protocol protocol, ByteView payload) 
     return spi;
 }
 
-Result<TooBig, QuoteError> read_ipv4(ByteView message) {
+/// An error that says nothing of sizes has no MTU; told is then 0.
+enum class About : std::uint8_t { size, way };
+
+Result<TooBig, QuoteError> read_ipv4(ByteView message, About about) {
     const ByteView quote = message.subspan(sizeof(IcmpHeader));
     if (quote.size() < sizeof(Ipv4Header)) return fail(QuoteError::implausible);
     const auto header = at<Ipv4Header>(quote, 0);
@@ -45,7 +48,8 @@ Result<TooBig, QuoteError> read_ipv4(ByteView message) {
     const std::uint16_t total = header.total_length.host();
     if (header.version() != 4 || header_len < sizeof(Ipv4Header) || total < header_len)
         return fail(QuoteError::implausible);
-    const auto mtu = static_cast<std::uint16_t>(at<IcmpHeader>(message, 0).rest.host());
+    const auto mtu = about == About::size ? static_cast<std::uint16_t>(at<IcmpHeader>(message, 0).rest.host())
+                                          : std::uint16_t{0};
     // It did not fit, and nobody may carry less than 68.
     if (mtu != 0 && (mtu < kLeastIpv4 || mtu >= total)) return fail(QuoteError::implausible);
     if (quote.size() < header_len || (header.fragment.host() & Ipv4Header::kOffsetMask) != 0)
@@ -55,17 +59,17 @@ Result<TooBig, QuoteError> read_ipv4(ByteView message) {
     return TooBig{*Address::from_wire(header.source), *Address::from_wire(header.destination), *spi, mtu};
 }
 
-Result<TooBig, QuoteError> read_ipv6(ByteView message) {
+Result<TooBig, QuoteError> read_ipv6(ByteView message, About about) {
     const ByteView quote = message.subspan(sizeof(IcmpHeader));
     if (quote.size() < sizeof(Ipv6Header)) return fail(QuoteError::implausible);
     const auto header = at<Ipv6Header>(quote, 0);
-    const std::uint32_t mtu = at<IcmpHeader>(message, 0).rest.host();
+    const std::uint32_t mtu = about == About::size ? at<IcmpHeader>(message, 0).rest.host() : 0;
     const std::size_t total = sizeof(Ipv6Header) + header.payload_length.host();
     const Address source = *Address::from_wire(header.source);
     const Address destination = *Address::from_wire(header.destination);
-    if (header.version() != 6 || source.is_ipv4() || destination.is_ipv4() || mtu < kLeastIpv6 ||
-        mtu >= total)
+    if (header.version() != 6 || source.is_ipv4() || destination.is_ipv4())
         return fail(QuoteError::implausible);
+    if (about == About::size && (mtu < kLeastIpv6 || mtu >= total)) return fail(QuoteError::implausible);
     ByteView payload = quote.subspan(sizeof header);
     auto next = static_cast<Protocol>(header.next_header);
     if (next == Protocol::fragment) {  // the only extension header that we send outside
@@ -105,7 +109,12 @@ std::optional<Pair> quoted_pair(ByteView message, Family family) {
 
 Result<TooBig, QuoteError> read_too_big(ByteView message, Family family) {
     if (message.size() < sizeof(IcmpHeader)) return fail(QuoteError::implausible);
-    return family == Family::ipv4 ? read_ipv4(message) : read_ipv6(message);
+    return family == Family::ipv4 ? read_ipv4(message, About::size) : read_ipv6(message, About::size);
+}
+
+Result<TooBig, QuoteError> read_unreachable(ByteView message, Family family) {
+    if (message.size() < sizeof(IcmpHeader)) return fail(QuoteError::implausible);
+    return family == Family::ipv4 ? read_ipv4(message, About::way) : read_ipv6(message, About::way);
 }
 
 }  // namespace oegate

@@ -28,6 +28,10 @@ enum class QuoteError : std::uint8_t {
 /// of the header that carried it.
 Result<TooBig, QuoteError> read_too_big(ByteView message, Family family);
 
+/// The same of an error that says that the datagram got nowhere (RFC 792, RFC 4443 §3.1,
+/// §3.4): what it quotes, and no MTU.
+Result<TooBig, QuoteError> read_unreachable(ByteView message, Family family);
+
 /// Source and destination of the datagram that an ICMP or ICMPv6 error is about. Nothing
 /// for any other message (a redirect is none), and for one that quotes less than a header.
 std::optional<Pair> quoted_pair(ByteView message, Family family);

@@ -72,6 +72,8 @@ void local_icmp(Worker& worker, rte_mbuf* packet) {
         answer_echo(worker, packet);
     } else if (v4 ? type == 3 && message[1] == 4 : type == 2) {
         hear_too_big(worker, packet);
+    } else if (v4 ? type == 3 : type == 1 || (type == 4 && message[1] == 1)) {
+        hear_unreachable(worker, packet);
     } else {
         drop(worker, packet, Drop::own_unserved);
     }

@@ -1,5 +1,5 @@
-// ICMP errors and "too big" messages from a stranger, in memory of exactly their size. The first
-// byte of the input is an order (bit 0: IPv6).
+// ICMP errors, "too big" and "unreachable" messages from a stranger, in memory of exactly their size. The
+// first byte of the input is an order (bit 0: IPv6).
 #include <cstdlib>
 #include <memory>
 
@@ -15,6 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
     const Family family = v6 ? Family::ipv6 : Family::ipv4;
     if (const auto about = quoted_pair({message.get(), size - 1}, family))
         if (about->source.is_ipv6() != v6 || about->destination.is_ipv6() != v6) std::abort();
+    if (const auto lost = read_unreachable({message.get(), size - 1}, family))
+        if (lost->spi < 256 || lost->local.is_ipv6() != v6 || lost->remote.is_ipv6() != v6 || lost->mtu != 0)
+            std::abort();
     const auto told = read_too_big({message.get(), size - 1}, family);
     if (!told) return 0;
     // What is passed on to control is in bounds and of one family.

@@ -367,6 +367,33 @@ TEST_CASE("a gateway that lost its memory is noticed and keyed anew") {
     CHECK(s.agreed(kPair));
 }
 
+TEST_CASE("ICMP about our ESP makes us ask the peer, once; alone it ends nothing") {
+    const UnknownSpi icmp{World::gateway_address(1), World::gateway_address(0), 0};
+    for (const bool is_dead : {false, true}) {
+        Story s;
+        s.start();
+        s.send(0, kPair);
+        s.run(3s);
+        REQUIRE(s.agreed(kPair));
+        if (is_dead) s.crash(1);
+        const std::uint64_t before = s.counted(0, "row k.hint");
+        for (int i = 0; i < 50; ++i) {
+            s.gateway(0).on_event(Event(icmp), s.clock.now());
+            s.run(100ms);
+        }
+        CHECK(s.told(0, kPair, "k.hint"));
+        CHECK(s.counted(0, "row k.hint") == before + 1);
+        if (!is_dead) {
+            for (int i = 0; i < 30; ++i) {
+                s.send(0, kPair);
+                s.run(1s);
+            }
+            CHECK(s.agreed(kPair));
+            CHECK(s.counted(0, "row k.dead") == 0);
+        }
+    }
+}
+
 TEST_CASE("shutdown says good-bye: the peer forgets at once") {
     Story s;
     s.start();

@@ -166,6 +166,69 @@ TEST_CASE("a too-big that cannot be, or is about nothing of ours, has its reason
     CHECK(lab.g.drops(Drop::icmp_quote_unknown) == 1);
 }
 
+TEST_CASE("an error that says that our ESP got nowhere is a hint for control, and seldom") {
+    const auto v4 = [](std::uint8_t code, const Bytes& quote, const std::string& to = "10.2.0.1") {
+        return icmp({kRouterName, to}, 3, code, message(0, quote));
+    };
+    const auto v6 = [](std::uint8_t type, std::uint8_t code, const Bytes& quote) {
+        return icmp({"2001:db8:2::fe", "2001:db8:2::1"}, type, code, message(0, quote));
+    };
+    {
+        Lab lab;
+        lab.receive(v4(1, quoted(0xabcd0001)));      // no way to the host
+        lab.receive(v4(2, quoted(0xabcd0001)));      // nobody takes ESP there
+        lab.receive(v4(3, quoted(0xabcd0001, 17)));  // nor ESP in UDP
+        lab.receive(v6(1, 3, quoted6(0xabcd0001)));
+        lab.receive(v6(4, 1, quoted6(0xabcd0001)));
+        const auto events = lab.g.events();
+        REQUIRE(events.size() == 5);
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            REQUIRE(events[i].kind == Event::Kind::unknown_spi);
+            CHECK(events[i].unknown_spi.spi == 0);
+            CHECK(events[i].unknown_spi.local == address(i < 3 ? "10.2.0.1" : "2001:db8:2::1"));
+            CHECK(events[i].unknown_spi.remote == address(i < 3 ? "10.3.9.9" : "2001:db8:3::99"));
+        }
+        CHECK(lab.g.drops() == 0);
+        // It changes nothing of the pair.
+        lab.g.out(kOutside);
+        lab.send(lab.inner(100, false));
+        CHECK(lab.g.out(kOutside).size() == 1);
+    }
+    struct Row {
+        const char* story;
+        Drop reason;
+        Bytes datagram;
+    };
+    const Row rows[] = {
+        {"nothing quoted", Drop::icmp_implausible, v4(1, {})},
+        {"another sender's datagram", Drop::icmp_implausible,
+         v4(1, quoted(0xabcd0001, 50, 1480, "10.9.9.9"))},
+        {"TCP quoted", Drop::icmp_quote_unknown, v4(3, quoted(0xabcd0001, 6))},
+        {"IKE in UDP", Drop::icmp_quote_unknown, v4(3, quoted(0, 17))},
+        {"nothing quoted, IPv6", Drop::icmp_implausible, v6(1, 0, {})},
+        {"a parameter problem of another kind", Drop::own_unserved, v6(4, 0, quoted6(0xabcd0001))},
+        {"time exceeded", Drop::own_unserved,
+         icmp({kRouterName, "10.2.0.1"}, 11, 0, message(0, quoted(0xabcd0001)))},
+    };
+    for (const Row& row : rows) {
+        INFO(row.story);
+        Lab lab;
+        lab.receive(row.datagram);
+        CHECK(lab.g.drops(row.reason) == 1);
+        CHECK(lab.g.drops() == 1);
+        CHECK(lab.g.events().empty());
+    }
+    Lab lab;
+    lab.g.in(kInside, ethernet(lab.g.mac(kInside), kIpv4,
+                               icmp({"10.1.0.2", "10.2.0.1"}, 3, 1, message(0, quoted(0xabcd0001)))));
+    lab.g.turn();
+    CHECK(lab.g.drops(Drop::icmp_quote_unknown) == 1);
+    for (unsigned i = 0; i < 30; ++i) lab.receive(v4(1, quoted(0xabcd0001)));
+    const std::size_t heard = lab.g.events().size();
+    CHECK(heard <= 10);
+    CHECK(heard + lab.g.drops(Drop::icmp_rate_limited) == 30);
+}
+
 TEST_CASE("reports of paths are limited in rate") {
     Lab lab;
     for (unsigned i = 0; i < 30; ++i) lab.receive(too_big(1300, quoted(0xabcd0001)));
