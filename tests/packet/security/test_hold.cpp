@@ -294,6 +294,41 @@ TEST_CASE("policy: control may create every state before a datagram comes") {
     }
 }
 
+TEST_CASE("policy: our own traffic is under no class and no policy, whatever they say") {
+    struct Row {
+        const char *own, *peer;
+        std::uint16_t type;
+        std::uint8_t echo;
+    };
+    for (const Row& row :
+         {Row{"10.2.0.1", "10.3.0.2", kIpv4, 8}, Row{"2001:db8:2::1", "2001:db8:3::2", kIpv6, 128}})
+        for (const FlowState state : {FlowState::none, FlowState::deny, FlowState::hold}) {
+            INFO(row.own << " " << to_text(state));
+            Oe oe(ClassKind::deny);
+            const Pair ours{address(row.own), address(row.peer)};
+            for (const Pair& pair : {ours, ours.reversed()})
+                if (state != FlowState::none)
+                    oe.g.command(0, Command(SetPolicy{pair, state, ClassKind::oe_paranoid, 1, {}, 0}));
+            oe.g.turn();
+            const Bytes ike = udp({row.own, row.peer}, 500, 500, Bytes(300, 1));
+            oe.g.transmit(0, ike);
+            oe.g.turn();
+            const auto sent = oe.g.out(kOutside);
+            REQUIRE(sent.size() == 1);
+            CHECK(without_link(sent[0]) == ike);
+            oe.g.in(kOutside, ethernet(oe.g.mac(kOutside), row.type,
+                                       udp({row.peer, row.own}, 500, 500, Bytes(100, 2))));
+            oe.g.in(kOutside, ethernet(oe.g.mac(kOutside), row.type,
+                                       icmp({row.peer, row.own}, row.echo, 0, Bytes(12, 3))));
+            oe.g.turn();
+            CHECK(oe.g.punts().size() == 1);
+            CHECK(oe.g.out(kOutside).size() == 1);  // the echo's answer
+            CHECK(oe.g.drops() == 0);
+            CHECK(oe.g.events().empty());
+            CHECK(oe.g.sum().held == 0);
+        }
+}
+
 TEST_CASE("clear text from outside: the reverse pair decides, then the class") {
     struct Row {
         const char* story;
