@@ -28,7 +28,8 @@ constexpr std::array kAdvice{
     Word{Story::p_unusable, "`explain` says which record is ignored and why; its owner corrects or signs it"},
     Word{Story::p_insecure, "the owner of the destination signs its reverse zone, or drop require-secure"},
     Word{Story::p_none,
-         "nothing, unless the destination is to be protected: then its owner publishes an IPSECKEY"},
+         "nothing, unless the destination is to be protected, or denied by its class: then its owner "
+         "publishes an IPSECKEY"},
     Word{Story::p_dnsfail, "check the resolvers (dns.resolvers) and the way to them"},
     Word{Story::p_bogus,
          "somebody tampers, or the zone is signed wrongly; class always-clear-text overrides"},
