@@ -37,18 +37,21 @@ row() {
 
 boot dave eth0 "$root/tests/interop/esp-uml-suites-setup.sh"
 expect "states that the peer's kernel has" "$((2 * $(wc -l <"$out/dave/tunnels")))" \
-    "$(guest 10 'ip xfrm state count' | grep -o '[0-9]*' | head -1)"
+    "$(guest 90 'ip xfrm state count' | grep -o '[0-9]*' | head -1)"
 static_gateway "$out/dave/tunnels"
 
-from_alice() { ip netns exec alice ping -n -i 0.02 -W 2 -c 2 "$@" | answered; }
+from_alice() { ip netns exec alice ping -n -i 0.02 -W 10 -c 2 "$@" | answered; }
+
+# She learns the inner MTU.
+learned() { [ "$(from_alice -W 1 -s 4000 "$1")" = "1 2" ]; }
 
 # The guest's pings are one command: a guest answers slowly. 4000 bytes are cut after
 # encryption by the kernel, in UDP and over IPv6 too.
-guest 80 'while read -r slot alice dave suite esn udp outer; do
+guest 90 'while read -r slot alice dave suite esn udp outer; do
     for size in 801 4000; do
         [ $size = 4000 ] && [ $udp$outer = 04 ] && continue
         [ $size = 4000 ] && ping -n -W 1 -c 1 -s $size -I $dave $alice >/dev/null # Alice learns the inner MTU
-        echo "$slot $size $(ping -n -i 0.02 -W 2 -c 2 -s $size -I $dave $alice | grep -c "bytes from")"
+        echo "$slot $size $(ping -n -i 0.02 -W 10 -c 2 -s $size -I $dave $alice | grep -c "bytes from")"
     done
 done </mnt/out/tunnels' >"$out/from-dave"
 while read -r slot _ dave suite esn udp outer; do
@@ -58,12 +61,12 @@ while read -r slot _ dave suite esn udp outer; do
     done
     expect "Dave to Alice, 801 bytes, $form" "$slot 801 2" "$(grep "^$slot 801 " "$out/from-dave")"
     [ "$udp$outer" != 04 ] || continue
-    from_alice -s 4000 "$dave" >/dev/null || true # she learns the inner MTU
+    wait_for 30 learned "$dave" || true
     expect "Alice to Dave, 4000 bytes, $form" "1 2" "$(from_alice -s 4000 "$dave" || true)"
     expect "Dave to Alice, 4000 bytes, $form" "$slot 4000 2" "$(grep "^$slot 4000 " "$out/from-dave")"
 done <"$out/dave/tunnels"
 
-expect "errors counted by the peer's kernel" "" "$(guest 10 "awk '\$2 > 0' /proc/net/xfrm_stat" | paste -sd' ')"
+expect "errors counted by the peer's kernel" "" "$(guest 90 "awk '\$2 > 0' /proc/net/xfrm_stat" | paste -sd' ')"
 static_gateway_ends
 expect "drops at the gateway" "" "$(grep ^drop "$out/gateway" | grep -v ' too_big \| ip_multicast ' | paste -sd';')"
 expect "clear text of the inner pairs outside" 0 "$(on_wire 'host 192.1.0.65 or net 2001:db8:a::/64')"

@@ -9,8 +9,8 @@ esp_lab
 boot dave eth0 "$root/tests/interop/esp-uml-setup.sh"
 static_gateway
 
-from_alice() { ip netns exec alice ping -n -i 0.1 -W 2 -c 3 "$@" | answered; }
-from_dave() { guest 30 "ping -n -i 0.1 -W 2 -c 3 $*" | answered; }
+from_alice() { ip netns exec alice ping -n -i 0.1 -W 10 -c 3 "$@" | answered; }
+from_dave() { guest 90 "ping -n -i 0.1 -W 10 -c 3 $*" | answered; }
 told() { sed -n 's/^From \([^ ]*\) icmp_seq=\([0-9]*\) \(.*\)/\2 \1 \3/p' | paste -sd';'; }
 
 for dave in 192.3.0.68 192.3.0.69 2001:db8:d::68 2001:db8:d::69; do
@@ -23,14 +23,15 @@ for dave in 192.3.0.68 192.3.0.69 2001:db8:d::68 2001:db8:d::69; do
     # Requests are cut by the gateway before encryption; the kernel cuts its answers, and
     # what it sends itself, after encryption. A first one may be lost where hosts learn the
     # inner MTU from our packet too big.
+    learned() { [ "$(from_alice -W 1 -s $size $dave)" = "1 2 3" ]; }
     for size in 1452 4000 20000; do
-        from_alice -s $size $dave >/dev/null || true
+        wait_for 30 learned || true
         expect "Alice to $dave, $size bytes" "1 2 3" "$(from_alice -s $size $dave || true)"
         expect "$dave to Alice, $size bytes" "1 2 3" "$(from_dave -s $size -I $dave $alice || true)"
     done
 done
 
-expect "errors counted by the peer's kernel" "" "$(guest 10 "awk '\$2 > 0' /proc/net/xfrm_stat" | paste -sd' ')"
+expect "errors counted by the peer's kernel" "" "$(guest 90 "awk '\$2 > 0' /proc/net/xfrm_stat" | paste -sd' ')"
 
 # What our gateway cannot forward is answered through the tunnel, from its address inside;
 # the kernel takes it in the SA of what it is about (RFC 4301 §6.2), after a mismatch that it counts.
@@ -38,7 +39,7 @@ for dave in 192.3.0.68 2001:db8:d::68; do
     case $dave in *:*) alice=2001:db8:a::65 us=2001:db8:a::1 what='Time exceeded: Hop limit' ;;
     *) alice=192.1.0.65 us=192.1.0.1 what='Time to live exceeded' ;; esac
     expect "$dave to Alice with one hop to live" "1 $us $what;2 $us $what" \
-        "$(guest 30 "ping -n -i 0.2 -W 2 -c 2 -t 1 -I $dave $alice" | told || true)"
+        "$(guest 90 "ping -n -i 0.2 -W 2 -c 2 -t 1 -I $dave $alice" | told || true)"
 done
 
 static_gateway_ends

@@ -71,7 +71,7 @@ def answer(interface):
 
 def ask(address, count):
     us = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    us.settimeout(3)
+    us.settimeout(20)
     came_back = 0
     for i in range(count):
         text = bytes((i + j) & 0xFF for j in range(1 + i * 1400 // count))

@@ -6,7 +6,7 @@
 gateway=$build/tests/bench/pktgen_gateway
 command -v dpdk-testpmd >/dev/null || { echo "needs dpdk-testpmd: scripts/setup brings it"; exit 77; }
 
-refused() { timeout 20 "$gateway" outside=net_null0 inside="$1" </dev/null 2>&1 >/dev/null | head -n 1; }
+refused() { timeout 60 "$gateway" outside=net_null0 inside="$1" </dev/null 2>&1 >/dev/null | head -n 1; }
 expect "a directory that is missing" \
     "interface inside: device 'net_memif0,role=server,socket=$out/none/a,socket-abstract=no' wants its socket in $out/none, which is no directory: \`mkdir -p $out/none\`" \
     "$(refused "net_memif0,role=server,socket=$out/none/a,socket-abstract=no")"
@@ -19,16 +19,16 @@ launch() {
     local name=$1 fd
     shift
     mkfifo "$out/$name.in"
-    timeout 70 "$gateway" "side=$name" flows=50 sas=50 "$@" <"$out/$name.in" >"$out/$name" 2>&1 &
+    timeout 300 "$gateway" "side=$name" flows=50 sas=50 "$@" <"$out/$name.in" >"$out/$name" 2>&1 &
     exec {fd}>"$out/$name.in"
     declare -g "fd_$name=$fd"
-    wait_for 20 grep -q ready "$out/$name" || { cat "$out/$name"; exit 1; }
+    wait_for 30 grep -q ready "$out/$name" || { cat "$out/$name"; exit 1; }
 }
 ask() {
     local fd=fd_$1 lines
     lines=$(wc -l <"$out/$1")
     echo >&"${!fd}"
-    wait_for 5 sh -c "[ \$(wc -l <'$out/$1') -gt $lines ]"
+    wait_for 30 sh -c "[ \$(wc -l <'$out/$1') -gt $lines ]"
     tail -n 1 "$out/$1" | jq -r "$2"
 }
 at_least() { [ "$(ask "$1" "$2")" -ge "$3" ]; }
@@ -45,7 +45,7 @@ link_is() { [ "$(ask "$1" ".$2.up")" = "$3" ]; }
 testpmd() {
     local name=$1 socket=$2
     shift 2
-    exec timeout 60 stdbuf -oL dpdk-testpmd --lcores 0@0,1@0 --no-huge -m 256 --no-pci --no-telemetry --log-level=error \
+    exec timeout 300 stdbuf -oL dpdk-testpmd --lcores 0@0,1@0 --no-huge -m 256 --no-pci --no-telemetry --log-level=error \
         "--file-prefix=story-$name" --vdev "net_memif0,role=client,socket=$socket" -- --interactive --auto-start \
         --no-mlockall --total-num-mbufs=8192 "$@" >"$out/$name" 2>&1
 }
@@ -57,21 +57,21 @@ expect "a peer that is not there is a link that is down, no error" "false false"
     "$(ask a '"\(.inside.up) \(.outside.up)"')"
 launch b inside=net_memif0,role=server,socket=@story-out \
     "outside=net_memif1,role=client,socket=/run/netns/cable,socket-abstract=no,mac=02:00:00:00:0b:02" lcores=1
-wait_for 10 link_is a outside true || true
+wait_for 30 link_is a outside true || true
 expect "the link between the gateways" "true true" "$(ask a .outside.up) $(ask b .outside.up)"
 
 mkfifo "$out/sink.in" "$out/generator.in"
 testpmd sink @story-out --forward-mode=rxonly <"$out/sink.in" &
 exec 5>"$out/sink.in"
-wait_for 15 link_is b inside true || true
+wait_for 30 link_is b inside true || true
 expect "the sink's link" true "$(ask b .inside.up)"
 testpmd generator @story-in --forward-mode=flowgen --flowgen-flows=50 --txpkts=256 <"$out/generator.in" &
 exec 6>"$out/generator.in"
-wait_for 15 link_is a inside true || true
+wait_for 30 link_is a inside true || true
 expect "the generator's link" true "$(ask a .inside.up)"
-wait_for 20 at_least b .inside.transmitted 1000 || true
+wait_for 30 at_least b .inside.transmitted 1000 || true
 printf 'stop\n' >&6
-wait_for 20 quiet || true
+wait_for 30 quiet || true
 received=$(ask a .inside.received)
 expect "some were received" true "$([ "$received" -gt 1000 ] && echo true)"
 expect "received by a: transmitted or dropped for want of room" "$received" \
@@ -81,13 +81,13 @@ expect "received by b: opened and transmitted, or dropped for want of room" "$(a
     "$(ask b '.inside.transmitted + (.outside.drops.transmit_full // 0)')"
 printf 'stop\nquit\n' >&5
 exec 5>&-
-wait_for 10 link_is b inside false || true
+wait_for 30 link_is b inside false || true
 expect "the sink's count" "$(ask b .inside.transmitted)" \
     "$(sed -n 's/.*RX-packets: \([0-9]*\) .*/\1/p' "$out/sink" | tail -n 1)"
 expect "a peer that went" false "$(ask b .inside.up)"
 
 printf 'start\n' >&6
-wait_for 20 at_least b '.outside.drops.interface_down // 0' 1 || true
+wait_for 30 at_least b '.outside.drops.interface_down // 0' 1 || true
 printf 'stop\nquit\n' >&6
 exec 6>&-
 expect "b drops by name what cannot leave" true "$(ask b '.outside.drops.interface_down > 0')"

@@ -34,7 +34,7 @@ guest() {
 
 halt_guest() {
     touch "$guest_dir/halt"
-    wait_for 10 sh -c "! kill -0 $guest_pid 2>/dev/null" || kill -9 "$guest_pid" 2>/dev/null || true
+    wait_for 30 sh -c "! kill -0 $guest_pid 2>/dev/null" || kill -9 "$guest_pid" 2>/dev/null || true
 }
 
 # esp_lab: Alice behind a gateway without a control plane (static_gateway.cpp), and a
@@ -56,19 +56,19 @@ esp_lab() {
     ip -n alice neigh add 2001:db8:a::1 lladdr 02:00:00:00:0a:01 dev eth0 nud permanent
     ip -n alice route add default via 192.1.0.1
     ip -n alice route add default via 2001:db8:a::1
-    ip netns exec oe-dave timeout 170 tcpdump -Un -i eth0 -w "$out/outside.pcap" 2>/dev/null &
+    ip netns exec oe-dave timeout 300 tcpdump -Un -i eth0 -w "$out/outside.pcap" 2>/dev/null &
 }
 
 # static_gateway [TUNNELS]: starts it; static_gateway_ends lets it end. What it counted is
 # then in $out/gateway.
 static_gateway() {
     mkfifo "$out/hold-open"
-    ip netns exec sg timeout 170 "$build/tests/interop/static_gateway" net_af_xdp0,iface=inside \
+    ip netns exec sg timeout 300 "$build/tests/interop/static_gateway" net_af_xdp0,iface=inside \
         net_af_xdp1,iface=outside 02:00:00:00:00:65 02:00:00:00:0d:01 "$@" \
         <"$out/hold-open" >"$out/gateway" 2>"$out/gateway.log" &
     gateway=$!
     exec 7>"$out/hold-open"
-    wait_for 20 grep -q ready "$out/gateway" || { cat "$out/gateway.log"; exit 1; }
+    wait_for 30 grep -q ready "$out/gateway" || { cat "$out/gateway.log"; exit 1; }
 }
 static_gateway_ends() {
     exec 7>&-

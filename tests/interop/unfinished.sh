@@ -20,21 +20,21 @@ for driver in net_af_packet net_af_xdp; do
     ip -n alice neigh add 192.1.0.1 lladdr 02:00:00:00:0a:01 dev eth0 nud permanent
     ip -n alice route add default via 192.1.0.1
     mkfifo "$out/$driver.in"
-    ip netns exec sg timeout 60 "$build/tests/interop/static_gateway" ${driver}0,iface=inside \
+    ip netns exec sg timeout 180 "$build/tests/interop/static_gateway" ${driver}0,iface=inside \
         ${driver}1,iface=outside 02:00:00:00:00:65 02:00:00:00:0d:01 <"$out/$driver.in" >"$out/$driver" 2>&1 &
     gateway=$!
     exec 7>"$out/$driver.in"
-    wait_for 20 grep -q ready "$out/$driver" || { cat "$out/$driver"; exit 1; }
-    ip netns exec dave timeout 60 /usr/bin/python3 "$peer" answer eth0 >"$out/$driver.peer" 2>&1 &
+    wait_for 30 grep -q ready "$out/$driver" || { cat "$out/$driver"; exit 1; }
+    ip netns exec dave timeout 180 /usr/bin/python3 "$peer" answer eth0 >"$out/$driver.peer" 2>&1 &
     dave=$!
-    wait_for 20 grep -q ready "$out/$driver.peer" || { cat "$out/$driver.peer"; exit 1; }
-    ip netns exec alice timeout 20 tcpdump -Unq -i eth0 -c 20 -w "$out/$driver.pcap" \
+    wait_for 30 grep -q ready "$out/$driver.peer" || { cat "$out/$driver.peer"; exit 1; }
+    ip netns exec alice timeout 120 tcpdump -Unq -i eth0 -c 20 -w "$out/$driver.pcap" \
         'udp and src host 192.1.0.65' 2>/dev/null &
     capture=$!
-    wait_for 5 test -s "$out/$driver.pcap" || true
+    wait_for 30 test -s "$out/$driver.pcap" || true
     expect "$driver: UDP that came back" 20 \
         "$(ip netns exec alice /usr/bin/python3 "$peer" ask 192.3.0.68 20)"
-    wait_for 5 sh -c "! kill -0 $capture 2>/dev/null" || true
+    wait_for 30 sh -c "! kill -0 $capture 2>/dev/null" || true
     # Else this shows nothing: without them the test would pass with any gateway.
     expect "$driver: unfinished checksums as Alice sent them" 20 \
         "$(tcpdump -nvvr "$out/$driver.pcap" 2>/dev/null | grep -c 'bad udp cksum')"

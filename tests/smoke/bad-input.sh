@@ -23,7 +23,7 @@ sendp([to / IP(src="192.1.1.1", dst="192.1.1.4", chksum=0x1234) / UDP() / b"x",
        to / ip / UDP(sport=500, dport=500) / Raw(header(33, 28 + 8) + bytes([0, 0, 0, 3]) + bytes(4)),
        to / ip / UDP(sport=500, dport=500) / Raw(header(33, 5000) + bytes(40))], iface="wire", verbose=False)
 PY
-wait_for 5 counted || true
+wait_for 30 counted || true
 for reason in ip_checksum ip_header_length ip_short esp_unknown_spi; do
     expect "$reason counted" yes "$([ "$(drops sg-a $reason)" -ge 1 ] && echo yes || echo no)"
 done

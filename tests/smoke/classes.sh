@@ -5,7 +5,7 @@
 # shellcheck shell=bash disable=SC2154,SC2016
 plan_addresses() {
     address alice eth0 192.1.0.71/24 2001:db8:a::71/64
-    address bob eth0 192.2.0.71/24 192.2.0.72/24 2001:db8:b::67/64 2001:db8:b::71/64 2001:db8:b::72/64
+    address bob eth0 192.2.0.71/24 192.2.0.72/24 2001:db8:b::71/64 2001:db8:b::72/64
     address internet lo 192.7.0.70/32 2001:db9::70/128
 }
 key() { published "$1" 192.1.1.4 192.1.0.71 | sed -n 's/.* IPSECKEY 10 1 2 192.1.1.4 //p'; }

@@ -30,8 +30,8 @@ nsd -d -c "$out/dns/nsd.conf" >"$out/nsd.log" 2>&1 & first=$!
 nsd -d -c "$out/second.conf" >"$out/nsd2.log" 2>&1 & second=$!
 named -g -c "$out/named.conf" >"$out/named.log" 2>&1 &
 cp "$(command -v unbound)" "$out/unbound" && "$out/unbound" -d -c "$out/dns/unbound.conf" >"$out/unbound.log" 2>&1 &
-for n in 1 3 4; do wait_for 10 serial_is $n "$old"; done
-wait_for 10 sh -c 'dig +time=1 +tries=1 @2001:db8:53::2 . SOA | grep -q NOERROR'
+for n in 1 3 4; do wait_for 30 serial_is $n "$old"; done
+wait_for 30 sh -c 'dig +time=1 +tries=1 @2001:db8:53::2 . SOA | grep -q NOERROR'
 
 expect "verify: exit status" 0 "$(verify $bob && echo 0 || echo $?)"
 expect "Bob at three authorities" "ok ok ok" "$(verdicts $bob authority)"
@@ -41,9 +41,9 @@ expect "its key" "usable secure 1key" "$(ask own:"$out/dns/root.key" keys 2001:d
 expect "a host without records, denied by NSEC3" "none secure" "$(ask own:"$out/dns/root.key" delegation $carol)"
 
 later() { [ "$(date +%s)" -gt "$old" ]; }
-wait_for 5 later && zones $bob $carol
+wait_for 30 later && zones $bob $carol
 kill -HUP $first $second
-for n in 1 3; do wait_for 10 serial_is $n "$(serial_made)"; done
+for n in 1 3; do wait_for 30 serial_is $n "$(serial_made)"; done
 expect "named has the old zone: exit status" 7 "$(verify $carol && echo 0 || echo $?)"
 expect "Carol there, and at the others" "stale ok ok" "$(for n in 4 1 3; do verdicts $carol 2001:db8:53::$n; done | paste -sd' ')"
 kill $second && wait $second 2>/dev/null || true

@@ -9,7 +9,7 @@ plan_zones() { echo "zone 0.6.192.in-addr.arpa. expired" && grep '^70\.0\.6\.192
 export -f plan_records plan_zones
 . "$root/tests/smoke/lab.sh"
 
-expect "icmp_seq answered" "" "$(ping_from alice 192.6.0.70 3 -W 1)"
+expect "icmp_seq answered" "" "$(no_answer alice 192.6.0.70 3)"
 expect "state of the flow" deny "$(flow sg-a 192.1.0.65 192.6.0.70 state)"
 expect "reason" p.bogus "$(flow sg-a 192.1.0.65 192.6.0.70 reason)"
 show gate sg-a explain 192.1.0.65 192.6.0.70

@@ -33,7 +33,7 @@ verdict() { gate "$1" --json show dns | jq -r ".dns[] | select(.owner == \"$2\")
 expect "sg-a's verdict on Bob" secure "$(verdict sg-a 192.2.0.66)"
 expect "sg-b's verdict on Alice" secure "$(verdict sg-b 192.1.0.65)"
 for host in 192.5.0.70 192.6.0.70; do
-    expect "$host answered" "" "$(ping_from alice $host 2 -W 1)"
+    expect "$host answered" "" "$(no_answer alice $host 2)"
     expect "its verdict, state and reason" "bogus deny p.bogus" \
         "$(verdict sg-a $host) $(flow sg-a 192.1.0.65 $host state) $(flow sg-a 192.1.0.65 $host reason)"
 done

@@ -8,7 +8,7 @@ plan_config() { sed 's/address: 10\.53\.0\.2/address: 10.53.0.9/'; }
 export -f plan_addresses plan_config
 . "$root/tests/smoke/lab.sh"
 at dns "$root/tests/smoke/slow_dns.py" 10.53.0.9 10.53.0.2 0.7 5 2>"$out/slow_dns.err" &
-wait_for 5 at dns sh -c "ss -Hlun 'src 10.53.0.9' | grep -q ."
+wait_for 30 at dns sh -c "ss -Hlun 'src 10.53.0.9' | grep -q ."
 
 while read -r alice bob; do
     expect "the first ping to $bob, held meanwhile" "1" "$(ping_from alice "$bob" 1 -W 25)"

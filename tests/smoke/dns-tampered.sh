@@ -5,7 +5,7 @@
 # shellcheck shell=bash
 . "$root/tests/smoke/lab.sh"
 
-expect "icmp_seq answered" "" "$(ping_from alice 192.5.0.70 3 -W 1)"
+expect "icmp_seq answered" "" "$(no_answer alice 192.5.0.70 3)"
 expect "state of the flow" deny "$(flow sg-a 192.1.0.65 192.5.0.70 state)"
 expect "reason" p.bogus "$(flow sg-a 192.1.0.65 192.5.0.70 reason)"
 show gate sg-a explain 192.1.0.65 192.5.0.70

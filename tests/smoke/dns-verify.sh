@@ -43,14 +43,14 @@ sed "s#10.53.0.1#10.53.0.3#; s#$out/dns#$out/dns2#g" "$out/dns/nsd.conf" >"$out/
 # Serials are seconds: the next one must be later.
 serial() { awk '/ SOA / { print $7; exit }' "$out/dns/0.2.192.in-addr.arpa.zone"; }
 later() { [ "$(date +%s)" -gt "$(serial)" ]; }
-wait_for 5 later
+wait_for 30 later
 zones after
 nsd -d -c "$out/dns/nsd.conf" >"$out/nsd.log" 2>&1 &
 nsd -d -c "$out/dns2/nsd.conf" >"$out/nsd2.log" 2>&1 & second=$!
 cp "$(command -v unbound)" "$out/unbound"
 "$out/unbound" -d -c "$out/dns/unbound.conf" >"$out/unbound.log" 2>&1 &
-wait_for 10 sh -c "dig +time=1 +tries=1 @10.53.0.2 . SOA | grep -q NOERROR"
-wait_for 10 sh -c "dig +time=1 +tries=1 @10.53.0.3 . SOA | grep -q NOERROR"
+wait_for 30 sh -c "dig +time=1 +tries=1 @10.53.0.2 . SOA | grep -q NOERROR"
+wait_for 30 sh -c "dig +time=1 +tries=1 @10.53.0.3 . SOA | grep -q NOERROR"
 
 verify() {
     "$oegate" --json dns verify --gateway 192.1.1.5 --key "$out/ours.pem" --resolver 10.53.0.2 "$@" >"$out/verify.json"

@@ -6,7 +6,7 @@
 # shellcheck shell=bash disable=SC2154
 . "$root/tests/smoke/lab.sh"
 at dns tcpdump --immediate-mode -q -U -i mgmt -w "$out/dns.pcap" port 53 2>/dev/null &
-wait_for 5 test -s "$out/dns.pcap"
+wait_for 30 test -s "$out/dns.pcap"
 reverse() { /usr/bin/python3 -c 'import ipaddress, sys; print(ipaddress.ip_address(sys.argv[1]).reverse_pointer)' "$1"; }
 wires() { { tcpdump -tt -n -r "$out/dns.pcap"; tcpdump -tt -n -r "$lab/capture/internet.pcap"; } 2>/dev/null | sort -n; }
 # steps A B SG-A SG-B: the steps as they stand on the wires, each where it came first.
@@ -30,7 +30,7 @@ ike() { wires | grep -cE "$1.500 > .*isakmp"; }
 rows() { gate "$1" --json explain "$2" "$3" | jq -r '[.story[].row] | join(" ")'; }
 while read -r a b sga sgb; do
     expect "(4) to (10): Alice's first ping to $b answered" "1" "$(ping_from alice "$b" 1)"
-    wait_for 5 sh -c "[ \$(tcpdump -n -r $lab/capture/internet.pcap 2>/dev/null | grep -c '$sgb > $sga: ESP') -ge 1 ]"
+    wait_for 30 sh -c "[ \$(tcpdump -n -r $lab/capture/internet.pcap 2>/dev/null | grep -c '$sgb > $sga: ESP') -ge 1 ]"
     expect "the steps on the wires" "5B 5C 5D 5E1 5E4 5F1 5F2 5H1 5H2 5G2 6 9" "$(steps "$a" "$b" "$sga" "$sgb")"
     expect "sg-a: hold, potential, pending, keyed" "n.oe p.found g.keyed" "$(rows sg-a "$a" "$b")"
     expect "sg-b: installed, and moved to on first ESP" "r.install k.move" "$(rows sg-b "$b" "$a")"

@@ -29,7 +29,7 @@ identities() { gate sg-b --json show ike | jq -r '[.ike[].identity] | unique | j
 while read -r alice bob; do
     expect "$bob answered, whose gateway is found by name" "1 2 3" "$(ping_from alice "$bob" 3 -I "$alice")"
     expect "state of the flow" encrypt "$(flow sg-a "$alice" "$bob" state)"
-    gateway=$(gate sg-a --json show tunnels "$alice" "$bob" | jq -r '.tunnels[0].gateway')
+    gateway=$(whole sg-a show tunnels "$alice" "$bob" | jq -r '.tunnels[0].gateway')
     expect "gateway is an address of the name" "$gateway" "$(grep -xF -e 192.1.1.5 -e 2001:db8:1::5 <<<"$gateway" || echo another)"
 done <<<"192.1.0.71 192.2.0.71
 2001:db8:a::71 2001:db8:b::71"

@@ -35,8 +35,8 @@ for target in "${targets[@]}"; do
     count=$((count + 1))
 done
 for ping in "${pings[@]}"; do wait "$ping"; done
-settled() { gate sg-a --json show flows | jq -e '[.flows[] | select(.state == "hold")] | length == 0'; }
-expect_ok "nothing is held any more" wait_for 20 settled
+settled() { whole sg-a show flows | jq -e '[.flows[] | select(.state == "hold")] | length == 0'; }
+expect_ok "nothing is held any more" wait_for 30 settled
 # reason_of TARGET: why it went in the clear, or "none": it is encrypted; a class without a flow has its own name.
 reason_of() {
     local source=192.1.0.65
@@ -66,7 +66,7 @@ expected() {
 }
 ledger() { gate sg-a --json show status | jq -r '.clear_ledger[] | "\(.reason) \(.flows) \(.datagrams) \(.bytes)"' | sort; }
 same() { [ "$(expected)" = "$(ledger)" ]; }
-wait_for 10 same || true
+wait_for 30 same || true
 expect "encrypted ones on the wire in the clear" 0 "$(on_the_wire | grep -c '^192.2.0.66 \|^2001:db8:b::66 ' || true)"
 expect "lines of the ledger" 6 "$(ledger | wc -l)"
 paste -d'\n' <(expected) <(ledger) | while read -r wire && read -r told; do echo "$wire|$told"; done >"$out/lines"

@@ -2,11 +2,12 @@
 #
 #   alice ── sg-a ═╤══ Internet ════ sg-b ── bob      tshark, given the SA's keys,
 #                  └─ internet.pcap                   is the independent witness
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 . "$root/tests/smoke/lab.sh"
 wire=$lab/capture/internet.pcap
-pairs='(ip.addr == 192.1.0.65 && ip.addr == 192.2.0.66)'
 secret=$(random_pattern) carols=$(random_pattern)
+# wrote FILTER: how many frames of the capture it is true of.
+wrote() { tshark -n -r "$wire" -Y "$1" 2>/dev/null | wc -l; }
 on_the_wire() { xxd -p "$wire" | tr -d '\n' | grep -c "$1" || true; }
 decrypted() {
     local sas=() line
@@ -14,16 +15,23 @@ decrypted() {
     tshark -n -r "$wire" -o esp.enable_encryption_decode:TRUE -o esp.enable_authentication_check:TRUE \
         "${sas[@]}" "$@" 2>/dev/null
 }
-captured() { [ "$(on_the_wire "$carols")" -gt 0 ]; }
+hosts="ip 192.1.0.65 192.2.0.66 192.1.1.67 192.1.1.4 192.1.1.5 arp icmp
+ipv6 2001:db8:a::65 2001:db8:b::66 2001:db8:1::67 2001:db8:1::4 2001:db8:1::5 icmpv6.type==135||icmpv6.type==136 icmpv6"
 
-expect "pings to Bob with the secret answered" "1 2 3" "$(ping_from alice 192.2.0.66 3 -p "$secret")"
-expect "pings to Carol answered" "1 2 3" "$(ping_from alice 192.1.1.67 3 -p "$carols")"
-wait_for 5 captured
-expect "clear datagrams of Alice and Bob on the wire" 0 "$(tshark -n -r "$wire" -Y "$pairs" 2>/dev/null | wc -l)"
-expect "frames between the gateways that are neither ESP, IKE nor ARP" 0 \
-    "$(tshark -n -r "$wire" -Y 'ip.addr == 192.1.1.4 && ip.addr == 192.1.1.5 && !esp && !(udp.port == 500) && !arp' 2>/dev/null | wc -l)"
-expect "echo requests and replies with the secret inside ESP" 6 \
-    "$(decrypted -Y "esp && icmp && data.data contains $(sed 's/../&:/g;s/:$//' <<<"$secret")" | wc -l)"
-expect "ESP packets of the pair whose ICV tshark does not find right" 0 "$(decrypted -Y 'esp && !(esp.icv_good == 1)' | wc -l)"
+while read -r ip alice bob carol _; do
+    expect "pings to $bob with the secret answered" "1 2 3" "$(ping_from alice "$bob" 3 -p "$secret")"
+    expect "pings to $carol answered" "1 2 3" "$(ping_from alice "$carol" 3 -p "$carols")"
+    all_captured() { [ "$(wrote "$ip.src == $carol && $ip.dst == $alice")" -ge 3 ]; }
+    wait_for 30 all_captured || true
+done <<<"$hosts"
+while read -r ip alice bob carol sga sgb neighbours echo; do
+    expect "clear datagrams of $alice and $bob on the wire" 0 "$(wrote "$ip.addr == $alice && $ip.addr == $bob")"
+    expect "and with Carol (negative control)" 6 "$(wrote "$ip.addr == $alice && $ip.addr == $carol")"
+    expect "frames between the gateways that are neither ESP, IKE nor of their neighbourhood" 0 \
+        "$(wrote "$ip.addr == $sga && $ip.addr == $sgb && !esp && !(udp.port == 500) && !($neighbours)")"
+    expect "echo requests and replies with the secret inside ESP" 6 \
+        "$(decrypted -Y "esp && $echo && data.data contains $(sed 's/../&:/g;s/:$//' <<<"$secret")" | wc -l)"
+done <<<"$hosts"
+expect "ESP packets whose ICV tshark does not find right" 0 "$(decrypted -Y 'esp && !(esp.icv_good == 1)' | wc -l)"
 expect "secret on the wire" no "$([ "$(on_the_wire "$secret")" = 0 ] && echo no || echo yes)"
-expect "Carol's on the wire (negative control)" yes "$(captured && echo yes || echo no)"
+expect "Carol's on the wire (negative control)" yes "$([ "$(on_the_wire "$carols")" = 0 ] && echo no || echo yes)"

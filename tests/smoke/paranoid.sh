@@ -5,7 +5,7 @@
 . "$root/tests/smoke/lab.sh"
 
 while read -r alice carol; do
-    expect "$carol answered" "" "$(ping_from alice "$carol" 3 -W 1)"
+    expect "$carol answered" "" "$(no_answer alice "$carol" 3)"
     expect "state and reason of the flow" "deny p.none" "$(flow sg-a "$alice" "$carol" state) $(flow sg-a "$alice" "$carol" reason)"
     expect "class" oe-paranoid "$(gate sg-a --json explain "$alice" "$carol" | jq -r .class)"
     expect "datagrams to her on the wire" 0 "$(tcpdump -nr "$lab/capture/internet.pcap" "host $alice and host $carol" 2>/dev/null | wc -l)"

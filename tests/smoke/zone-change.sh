@@ -24,7 +24,7 @@ while read -r alice bob; do
 done <<<"$pairs"
 touch "$lab/changed" && "$root/scripts/lab" publish
 while read -r alice bob; do
-    wait_for 15 becomes "$alice" "$bob" "encrypt encrypt pass" || true
+    wait_for 30 becomes "$alice" "$bob" "encrypt encrypt pass" || true
     expect "the zone has changed: states towards $bob" "encrypt encrypt pass" "$(states "$alice" "$bob")"
     for n in 66 71 72; do expect "after: $bob$n answered" "1" "$(ping_from alice "$bob$n" 1)"; done
 done <<<"$pairs"
