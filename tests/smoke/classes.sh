@@ -56,5 +56,5 @@ expect "and in the clear" "1" "$(ping_from alice 192.2.0.66 1)"
 expect "the configured peer needs no DNS" "1" "$(ping_from alice 2001:db8:b::71 1 -I 2001:db8:a::71)"
 "$root/scripts/lab" kill sg-b
 gate sg-a flow clear 2001:db8:a::71 2001:db8:b::71 >/dev/null
-expect "the configured peer is dead: never in the clear" " deny configured" "$(ping_from alice 2001:db8:b::71 1 -I 2001:db8:a::71) $(state 2001:db8:a::71 2001:db8:b::71 class)"
+expect "the configured peer is dead: never in the clear" " deny configured" "$(ping_from alice 2001:db8:b::71 1 -W 4 -I 2001:db8:a::71) $(state 2001:db8:a::71 2001:db8:b::71 class)"
 show gate sg-a show sticky

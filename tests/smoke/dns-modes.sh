@@ -1,13 +1,11 @@
-# The two ways to trust (dns.validation): a validating resolver on a trusted path, and own
-# validation over an untrusted path to one that validates nothing. Same questions, same
-# answers; own validation alone can tell an unsigned delegation from one of which nothing is known
+# The two ways to trust (dns.validation), same questions, same answers; own validation alone
+# can tell an unsigned delegation from one of which nothing is known
 #
 #   ask ─┬─ 10.53.0.2, unbound: validates, trusted by its AD ───────────────┬─ nsd
 #        └─ 10.53.0.3, unbound: does not; ask has the tree's anchor itself ─┘
 # shellcheck shell=bash disable=SC2154
 . "$root/tests/smoke/dns-tree.sh"
-sed 's/10\.53\.0\.2/10.53.0.3/; s/unbound.daemon/forger.daemon/; /trust-anchor/d; s/val-log-level: 2/module-config: "iterator"/' \
-    "$out/dns/unbound.conf" >"$out/dns/plain.conf"
+sed 's/10\.53\.0\.2/10.53.0.3/; s/unbound.daemon/forger.daemon/; /trust-anchor/d; s/val-log-level: 2/module-config: "iterator"/' "$out/dns/unbound.conf" >"$out/dns/plain.conf"
 resolver plain.conf 10.53.0.3
 # both WHAT KIND OWNER BY-AD BY-OWN
 both() {
