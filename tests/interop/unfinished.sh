@@ -23,13 +23,13 @@ for driver in net_af_packet net_af_xdp; do
     ip netns exec sg timeout 180 "$build/tests/interop/static_gateway" ${driver}0,iface=inside \
         ${driver}1,iface=outside 02:00:00:00:00:65 02:00:00:00:0d:01 <"$out/$driver.in" >"$out/$driver" 2>&1 &
     gateway=$!
-    exec 7>"$out/$driver.in"
+    exec 7>"$out/$driver.in"  # nobody else may hold it: the gateway ends when it is closed
     wait_for 30 grep -q ready "$out/$driver" || { cat "$out/$driver"; exit 1; }
-    ip netns exec dave timeout 180 /usr/bin/python3 "$peer" answer eth0 >"$out/$driver.peer" 2>&1 &
+    ip netns exec dave timeout 180 /usr/bin/python3 "$peer" answer eth0 7>&- >"$out/$driver.peer" 2>&1 &
     dave=$!
     wait_for 30 grep -q ready "$out/$driver.peer" || { cat "$out/$driver.peer"; exit 1; }
     ip netns exec alice timeout 120 tcpdump -Unq -i eth0 -c 20 -w "$out/$driver.pcap" \
-        'udp and src host 192.1.0.65' 2>/dev/null &
+        'udp and src host 192.1.0.65' 7>&- 2>/dev/null &
     capture=$!
     wait_for 30 test -s "$out/$driver.pcap" || true
     expect "$driver: UDP that came back" 20 \
