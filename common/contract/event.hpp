@@ -36,10 +36,11 @@ struct FirstEsp {
     SaRef ref;
 };
 
+/// A peer may have lost its SAs; whoever says so may lie.
 struct UnknownSpi {
-    Address remote;  // outer source, forgeable
+    Address remote;  // outer source, or the destination that ICMP says ESP did not reach
     Address local;
-    std::uint32_t spi = 0;
+    std::uint32_t spi = 0;  // of ours, unknown; 0: ICMP about ESP that we sent
 };
 
 /// A decrypted datagram did not match its SA's selectors (RFC 4301 §5.2; audited).
