@@ -2,6 +2,7 @@
 // functions over rdata bytes: no ldns, no socket.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.hpp"
