@@ -1,6 +1,7 @@
 // Path MTU: which ICMP errors from outside reach control, what an SA's MTU does to the
 // datagrams inside, and what is cut after encryption; the ledger after each.
 #include <algorithm>
+#include <span>
 
 #include "base/cursor.hpp"
 #include "catch.hpp"
@@ -95,6 +96,23 @@ std::uint32_t told_mtu(const Bytes& d) {
     return static_cast<std::uint32_t>(d[at + 4]) << 24 | d[at + 5] << 16 | d[at + 6] << 8 | d[at + 7];
 }
 
+/// An ICMP error that nobody is told of: dropped, once, under its reason.
+struct Refused {
+    const char* story;
+    Drop reason;
+    Bytes datagram;
+};
+void check_refused(std::span<const Refused> rows) {
+    for (const Refused& row : rows) {
+        INFO(row.story);
+        Lab lab;
+        lab.receive(row.datagram);
+        CHECK(lab.g.drops(row.reason) == 1);
+        CHECK(lab.g.drops() == 1);
+        CHECK(lab.g.events().empty());
+    }
+}
+
 }  // namespace
 
 TEST_CASE("a too-big about our ESP reaches control with what it quotes") {
@@ -120,11 +138,6 @@ TEST_CASE("a too-big about our ESP reaches control with what it quotes") {
 }
 
 TEST_CASE("a too-big that cannot be, or is about nothing of ours, has its reason") {
-    struct Row {
-        const char* story;
-        Drop reason;
-        Bytes datagram;
-    };
     Bytes wrong_version = quoted(0xabcd0001);
     wrong_version[0] = 0x55;
     Bytes short_header = quoted(0xabcd0001);
@@ -133,7 +146,7 @@ TEST_CASE("a too-big that cannot be, or is about nothing of ours, has its reason
     later[7] = 9;
     Bytes bad_sum = too_big(1300, quoted(0xabcd0001));
     bad_sum[25] ^= 1;
-    const Row rows[] = {
+    const Refused rows[] = {
         {"MTU below 68", Drop::icmp_implausible, too_big(67, quoted(0xabcd0001))},
         {"MTU that the datagram fits", Drop::icmp_implausible, too_big(1500, quoted(0xabcd0001))},
         {"no quote", Drop::icmp_implausible, too_big(1300, {})},
@@ -150,14 +163,7 @@ TEST_CASE("a too-big that cannot be, or is about nothing of ours, has its reason
         {"a later fragment", Drop::icmp_quote_unknown, too_big(1300, later)},
         {"wrong checksum", Drop::icmp_malformed, bad_sum},
     };
-    for (const Row& row : rows) {
-        INFO(row.story);
-        Lab lab;
-        lab.receive(row.datagram);
-        CHECK(lab.g.drops(row.reason) == 1);
-        CHECK(lab.g.drops() == 1);
-        CHECK(lab.g.events().empty());
-    }
+    check_refused(rows);
     // From inside, or for an address inside, it is no router of the path.
     Lab lab;
     lab.g.in(kInside, ethernet(lab.g.mac(kInside), kIpv4,
@@ -194,12 +200,7 @@ TEST_CASE("an error that says that our ESP got nowhere is a hint for control, an
         lab.send(lab.inner(100, false));
         CHECK(lab.g.out(kOutside).size() == 1);
     }
-    struct Row {
-        const char* story;
-        Drop reason;
-        Bytes datagram;
-    };
-    const Row rows[] = {
+    const Refused rows[] = {
         {"nothing quoted", Drop::icmp_implausible, v4(1, {})},
         {"another sender's datagram", Drop::icmp_implausible,
          v4(1, quoted(0xabcd0001, 50, 1480, "10.9.9.9"))},
@@ -210,14 +211,7 @@ TEST_CASE("an error that says that our ESP got nowhere is a hint for control, an
         {"time exceeded", Drop::own_unserved,
          icmp({kRouterName, "10.2.0.1"}, 11, 0, message(0, quoted(0xabcd0001)))},
     };
-    for (const Row& row : rows) {
-        INFO(row.story);
-        Lab lab;
-        lab.receive(row.datagram);
-        CHECK(lab.g.drops(row.reason) == 1);
-        CHECK(lab.g.drops() == 1);
-        CHECK(lab.g.events().empty());
-    }
+    check_refused(rows);
     Lab lab;
     lab.g.in(kInside, ethernet(lab.g.mac(kInside), kIpv4,
                                icmp({"10.1.0.2", "10.2.0.1"}, 3, 1, message(0, quoted(0xabcd0001)))));
